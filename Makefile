@@ -1,0 +1,104 @@
+# Pollux: one front door. `make help` lists the targets. Out-of-tree: everything made is under build/.
+PROFILE ?= release
+BUILD   := build/$(PROFILE)
+PREFIX  ?= /usr
+DESTDIR ?=
+
+# Release builds use clang 19 (docs/decisions/compiler.md); COMPILER=gcc builds with the second one.
+CLANG   := $(firstword $(wildcard /usr/bin/clang++-19) $(shell command -v clang++-19 2>/dev/null))
+ifeq ($(COMPILER),gcc)
+  CXX   := g++
+  BUILD := build/$(PROFILE)-gcc
+else ifneq ($(CLANG),)
+  CXX   := $(CLANG)
+else
+  CXX   := clang++-19
+endif
+
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Werror
+INCLUDES := -Ireplicator -Ikmod-shim -Idrbdadm-compat -I.
+CXXFLAGS_COMMON := -std=c++20 -fvisibility=hidden -pthread $(WARNINGS) $(INCLUDES)
+HARDEN_CXX := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -D_GLIBCXX_ASSERTIONS -fPIE
+HARDEN_LD  := -pie -Wl,-z,relro,-z,now
+
+CXXFLAGS_release := -O2 -g1 $(HARDEN_CXX)
+CXXFLAGS_debug   := -O0 -g -DPOLLUX_SLOW_CHECKS -D_GLIBCXX_ASSERTIONS
+CXXFLAGS_asan    := -O1 -g -DPOLLUX_SLOW_CHECKS -DPOLLUX_NO_FRAME_POOL -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CXXFLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+LDFLAGS_release  := $(HARDEN_LD)
+LDFLAGS_debug    :=
+LDFLAGS_asan     := -fsanitize=address,undefined
+LDFLAGS_tsan     := -fsanitize=thread
+CXXFLAGS := $(CXXFLAGS_COMMON) $(CXXFLAGS_$(PROFILE)) $(EXTRA_CXXFLAGS)
+LDFLAGS  := -pthread -Wl,--as-needed $(LDFLAGS_$(PROFILE))
+LIBS     := -lfmt -lisal -lcrypto -luring -lfuse3 -lboost_program_options
+
+CPPFLAGS_FUSE := -I/usr/include/fuse3
+
+# Programs: one main file each; everything else goes into one archive.
+MAIN_polluxd   := replicator/daemon/main.cpp
+MAIN_drbdadm   := drbdadm-compat/main/drbdadm.cpp
+MAIN_drbdsetup := drbdadm-compat/main/drbdsetup.cpp
+MAIN_drbdmeta  := drbdadm-compat/main/drbdmeta.cpp
+PROGRAMS := $(foreach p,polluxd drbdadm drbdsetup drbdmeta,$(if $(wildcard $(MAIN_$(p))),$(p)))
+
+SOURCES := $(sort $(shell find replicator kmod-shim drbdadm-compat -name '*.cpp' 2>/dev/null))
+LIB_SOURCES := $(filter-out %/main.cpp drbdadm-compat/main/%,$(SOURCES))
+LIB_OBJECTS := $(LIB_SOURCES:%.cpp=$(BUILD)/obj/%.o)
+LIBRARY := $(BUILD)/libpollux.a
+
+UNIT_SOURCES := $(sort $(shell find tests/unit tests/support -name '*.cpp' 2>/dev/null))
+UNIT_OBJECTS := $(UNIT_SOURCES:%.cpp=$(BUILD)/obj/%.o)
+SIM_SOURCES := $(sort $(shell find tests/sim -name '*.cpp' 2>/dev/null))
+SIM_LIB_SOURCES := $(filter-out tests/sim/main.cpp,$(SIM_SOURCES))
+SIM_OBJECTS := $(SIM_SOURCES:%.cpp=$(BUILD)/obj/%.o)
+SIM_LIB_OBJECTS := $(SIM_LIB_SOURCES:%.cpp=$(BUILD)/obj/%.o)
+
+.PHONY: all
+all: programs ## build the programs (PROFILE=release|debug|asan|tsan, COMPILER=gcc)
+
+.PHONY: help
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):[^#]*## (.*)/  \1\t\2/' | expand -t 18
+
+.PHONY: programs
+programs: $(PROGRAMS:%=$(BUILD)/bin/%)
+	@mkdir -p build/bin
+	@for p in $(PROGRAMS); do ln -sfn ../../$(BUILD)/bin/$$p build/bin/$$p; done
+
+$(BUILD)/obj/%.o: %.cpp
+	@mkdir -p $(@D)
+	@echo "  CXX $<"
+	@$(CXX) $(CXXFLAGS) $(if $(findstring kmod-shim/fuse,$<),$(CPPFLAGS_FUSE)) -MMD -MP -c $< -o $@
+
+$(LIBRARY): $(LIB_OBJECTS)
+	@echo "  AR  $@"
+	@rm -f $@ && ar rcs $@ $^
+
+define program_rule
+$(BUILD)/bin/$(1): $(MAIN_$(1):%.cpp=$(BUILD)/obj/%.o) $(LIBRARY)
+	@mkdir -p $$(@D)
+	@echo "  LD  $$@"
+	@$(CXX) $(LDFLAGS) -o $$@ $$< $(LIBRARY) $(LIBS)
+endef
+$(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
+
+$(BUILD)/tests/unit: $(UNIT_OBJECTS) $(SIM_LIB_OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $(UNIT_OBJECTS) $(SIM_LIB_OBJECTS) $(LIBRARY) -lgtest -lgtest_main $(LIBS)
+
+$(BUILD)/tests/sim: $(SIM_OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $(SIM_OBJECTS) $(LIBRARY) $(LIBS)
+
+.PHONY: unit
+unit: $(BUILD)/tests/unit ## unit tests (T=name selects, e.g. T=handshake)
+	$(BUILD)/tests/unit $(if $(T),--gtest_filter='*$(T)*') --gtest_brief=1
+
+.PHONY: clean
+clean: ## remove build/
+	rm -rf build
+
+-include $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))

@@ -1,0 +1,137 @@
+#include "io/buffer_pool.hpp"
+
+#include <sys/mman.h>
+
+#include <cstring>
+#include <utility>
+
+namespace replicator::io {
+
+namespace {
+constexpr std::size_t largest = 1U << 20U;
+}
+
+BufferPool::BufferPool(std::size_t arena_bytes, bool touch)
+    : arena_bytes_((arena_bytes + largest - 1) / largest * largest) {
+  void* memory = mmap(nullptr, arena_bytes_, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | (touch ? MAP_POPULATE : 0), -1, 0);
+  ensure(memory != MAP_FAILED);
+  arena_ = static_cast<std::byte*>(memory);
+  const std::size_t pages = arena_bytes_ / page;
+  order_of_.assign(pages, taken);
+  links_.assign(pages, Link{none, none});
+  for (std::uint32_t& head : heads_)
+    head = none;
+  for (std::size_t index = pages; index > 0;) {
+    index -= largest / page;
+    push(static_cast<std::uint32_t>(index), orders - 1);
+  }
+  free_bytes_ = arena_bytes_;
+}
+
+BufferPool::~BufferPool() { munmap(arena_, arena_bytes_); }
+
+std::size_t BufferPool::page_index(const std::byte* data) const noexcept {
+  return static_cast<std::size_t>(data - arena_) / page;
+}
+
+void BufferPool::push(std::uint32_t index, std::uint8_t order) noexcept {
+  order_of_[index] = order;
+  links_[index] = Link{heads_[order], none};
+  if (heads_[order] != none) links_[heads_[order]].prev = index;
+  heads_[order] = index;
+}
+
+void BufferPool::remove(std::uint32_t index, std::uint8_t order) noexcept {
+  const Link link = links_[index];
+  if (link.prev == none) heads_[order] = link.next;
+  else links_[link.prev].next = link.next;
+  if (link.next != none) links_[link.next].prev = link.prev;
+  order_of_[index] = taken;
+}
+
+std::byte* BufferPool::carve(std::uint8_t order) noexcept {
+  std::uint8_t from = order;
+  while (from < orders && heads_[from] == none)
+    ++from;
+  if (from == orders) return nullptr;
+  const std::uint32_t index = heads_[from];
+  remove(index, from);
+  while (from > order) {
+    --from;
+    push(index + (1U << from), from);
+  }
+  free_bytes_ -= page << order;
+  return arena_ + static_cast<std::size_t>(index) * page;
+}
+
+void BufferPool::give(std::byte* data, std::uint8_t order) noexcept {
+  free_bytes_ += page << order;
+  auto index = static_cast<std::uint32_t>(page_index(data));
+  while (order + 1 < orders) {
+    const std::uint32_t buddy = index ^ (1U << order);
+    if (order_of_[buddy] != order) break;
+    remove(buddy, order);
+    index &= ~(1U << order);
+    ++order;
+  }
+  push(index, order);
+  if (waiting_ != 0) room_.notify_all();
+}
+
+BufferPool::Buffer BufferPool::try_take(std::size_t size) noexcept {
+  ensure(size >= 1 && size <= largest);
+  std::uint8_t order = 0;
+  while ((page << order) < size)
+    ++order;
+  Buffer buffer;
+  std::byte* data = carve(order);
+  if (data == nullptr) return buffer;
+  buffer.pool_ = this;
+  buffer.data_ = data;
+  buffer.size_ = size;
+  buffer.order_ = order;
+  return buffer;
+}
+
+Task<BufferPool::Buffer> BufferPool::take(std::size_t size) {
+  if (waiting_ == 0) {
+    Buffer buffer = try_take(size);
+    if (buffer) co_return buffer;
+  }
+  ++waiting_;
+  for (;;) {
+    Event::Wait wait(room_);
+    co_await wait;
+    Buffer buffer = try_take(size);
+    if (buffer) {
+      --waiting_;
+      co_return buffer;
+    }
+  }
+}
+
+BufferPool::Buffer::Buffer(Buffer&& other) noexcept
+    : pool_(std::exchange(other.pool_, nullptr)),
+      data_(other.data_),
+      size_(other.size_),
+      order_(other.order_) {}
+
+BufferPool::Buffer& BufferPool::Buffer::operator=(Buffer&& other) noexcept {
+  if (this != &other) {
+    reset();
+    pool_ = std::exchange(other.pool_, nullptr);
+    data_ = other.data_;
+    size_ = other.size_;
+    order_ = other.order_;
+  }
+  return *this;
+}
+
+void BufferPool::Buffer::reset() noexcept {
+  if (pool_ == nullptr) return;
+  pool_->give(data_, order_);
+  pool_ = nullptr;
+}
+
+}  // namespace replicator::io

@@ -1,0 +1,137 @@
+// The waiting primitives: order of service, release on destruction, constant stack.
+#include "io/sync.hpp"
+
+#include <gtest/gtest.h>
+
+#include <string>
+
+#include "io/buffer_pool.hpp"
+
+namespace replicator::io {
+namespace {
+
+Task<int> ready_value(int value) { co_return value; }
+
+Task<long> sum_of_ready(int count) {
+  long sum = 0;
+  for (int i = 0; i < count; ++i) {
+    const int value = co_await ready_value(1);
+    sum += value;
+  }
+  co_return sum;
+}
+
+TEST(task, a_million_ready_awaits_use_constant_stack) {
+  Task<long> task = sum_of_ready(1000000);
+  task.start();
+  ASSERT_TRUE(task.done());
+  EXPECT_EQ(task.take(), 1000000);
+}
+
+class SyncTest : public testing::Test {
+ protected:
+  RunQueue queue_;
+  RunQueue::Scope scope_{queue_};
+  std::string log_;
+};
+
+Task<void> take_turn(RangeLock& lock, std::uint64_t begin, std::uint64_t length, char name,
+                     std::string& log, Event& go_on) {
+  const ByteRange range{ByteOffset(begin), ByteCount(length)};
+  RangeLock::Turn turn(lock, range);
+  co_await turn;
+  log += name;
+  Event::Wait wait(go_on);
+  co_await wait;
+}
+
+TEST_F(SyncTest, overlapping_ranges_take_turns_in_order_of_arrival) {
+  RangeLock lock;
+  Event a_done;
+  Event b_done;
+  Event c_done;
+  Gate gate;
+  gate.start(take_turn(lock, 0, 10, 'a', log_, a_done));
+  gate.start(take_turn(lock, 5, 10, 'b', log_, b_done));
+  gate.start(take_turn(lock, 20, 10, 'c', log_, c_done));
+  queue_.run_all();
+  EXPECT_EQ(log_, "ac");
+  a_done.notify_all();
+  queue_.run_all();
+  EXPECT_EQ(log_, "acb");
+  b_done.notify_all();
+  c_done.notify_all();
+  queue_.run_all();
+  EXPECT_TRUE(gate.empty());
+  EXPECT_TRUE(lock.empty());
+}
+
+TEST_F(SyncTest, a_destroyed_gate_gives_turns_back_and_forgets_waiters) {
+  RangeLock lock;
+  Event never;
+  {
+    Gate gate;
+    gate.start(take_turn(lock, 0, 10, 'a', log_, never));
+    gate.start(take_turn(lock, 0, 10, 'b', log_, never));
+    queue_.run_all();
+  }
+  queue_.run_all();
+  EXPECT_TRUE(lock.empty());
+  EXPECT_EQ(log_, "a");
+  EXPECT_FALSE(never.has_waiters());
+}
+
+Task<void> take_units(Semaphore& semaphore, std::uint64_t units, char name, std::string& log,
+                      Event& go_on) {
+  Semaphore::Take take(semaphore, units);
+  co_await take;
+  log += name;
+  Event::Wait wait(go_on);
+  co_await wait;
+}
+
+TEST_F(SyncTest, a_semaphore_serves_in_order_even_when_a_later_one_would_fit) {
+  Semaphore semaphore(3);
+  Event a_done;
+  Event others_done;
+  Gate gate;
+  gate.start(take_units(semaphore, 2, 'a', log_, a_done));
+  gate.start(take_units(semaphore, 3, 'b', log_, others_done));
+  gate.start(take_units(semaphore, 1, 'c', log_, others_done));
+  queue_.run_all();
+  EXPECT_EQ(log_, "a");
+  a_done.notify_all();
+  queue_.run_all();
+  EXPECT_EQ(log_, "ab");
+  others_done.notify_all();
+  queue_.run_all();
+  EXPECT_EQ(log_, "abc");
+  others_done.notify_all();
+  queue_.run_all();
+  EXPECT_EQ(semaphore.available(), 3U);
+}
+
+Task<void> take_buffer(BufferPool& pool, std::size_t size, std::string& log) {
+  BufferPool::Buffer buffer = co_await pool.take(size);
+  log += buffer.bytes().size() == size ? 'b' : '?';
+}
+
+TEST_F(SyncTest, an_empty_buffer_pool_makes_callers_wait_and_merges_what_comes_back) {
+  BufferPool pool(1U << 20U);
+  Gate gate;
+  {
+    std::vector<BufferPool::Buffer> all;
+    for (int i = 0; i < 256; ++i) all.push_back(pool.try_take(4096));
+    EXPECT_EQ(pool.free_bytes(), 0U);
+    EXPECT_FALSE(static_cast<bool>(pool.try_take(1)));
+    gate.start(take_buffer(pool, 1U << 20U, log_));
+    queue_.run_all();
+    EXPECT_EQ(log_, "");
+  }
+  queue_.run_all();
+  EXPECT_EQ(log_, "b");
+  EXPECT_EQ(pool.free_bytes(), 1U << 20U);
+}
+
+}  // namespace
+}  // namespace replicator::io
