@@ -15,6 +15,8 @@ else
   CXX   := clang++-19
 endif
 
+CCACHE := $(shell command -v ccache 2>/dev/null)
+
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Werror
 INCLUDES := -Ireplicator -Ikmod-shim -Idrbdadm-compat -I.
 CXXFLAGS_COMMON := -std=c++20 -fvisibility=hidden -pthread $(WARNINGS) $(INCLUDES)
@@ -69,7 +71,7 @@ programs: $(PROGRAMS:%=$(BUILD)/bin/%)
 $(BUILD)/obj/%.o: %.cpp
 	@mkdir -p $(@D)
 	@echo "  CXX $<"
-	@$(CXX) $(CXXFLAGS) $(if $(findstring kmod-shim/fuse,$<),$(CPPFLAGS_FUSE)) -MMD -MP -c $< -o $@
+	@$(CCACHE) $(CXX) $(CXXFLAGS) $(if $(findstring kmod-shim/fuse,$<),$(CPPFLAGS_FUSE)) -MMD -MP -c $< -o $@
 
 $(LIBRARY): $(LIB_OBJECTS)
 	@echo "  AR  $@"
