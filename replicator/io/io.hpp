@@ -99,6 +99,8 @@ class Network {
   // Binds to `from` with port 0 when it has a host part. Fills `connected` when the result is 0.
   virtual void connect(Op&, const Address& from, const Address& to, SocketOptions options,
                        std::unique_ptr<Stream>& connected, Duration patience) = 0;
+  // Ends a connect early (-ECANCELED); nothing happens when it is not in flight.
+  virtual void cancel(Op&) noexcept = 0;
 };
 
 class Clock {

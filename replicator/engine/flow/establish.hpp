@@ -1,0 +1,55 @@
+// Getting both sockets to the peer: connects and listens in turn until a data and a meta socket are up and
+// both survived the liveness check, with the kernel's rules for crossed attempts. Normative:
+// docs/protocol.md#connection. Keeps S1's precondition: exactly one node has resolve_conflicts.
+#pragma once
+
+#include <memory>
+
+#include "base/prng.hpp"
+#include "engine/config.hpp"
+#include "io/io.hpp"
+#include "io/sync.hpp"
+#include "protocol/packet.hpp"
+
+namespace replicator {
+
+struct SocketPair {
+  std::unique_ptr<io::Stream> data;
+  std::unique_ptr<io::Stream> meta;
+  // This node accepted the meta socket (docs/protocol.md#resolve-conflicts).
+  bool resolve_conflicts = false;
+};
+
+class Establisher {
+ public:
+  // All references must outlive the object.
+  Establisher(io::World& world, const PeerConfig& peer, const NetOptions& options);
+
+  // Runs until both sockets are up. Fault::canceled after stop(); Fault::busy and others when the local
+  // address cannot be listened on (the connection then goes StandAlone).
+  Task<Result<SocketPair>> run();
+  void stop() noexcept;
+
+ private:
+  enum class Kind : std::uint8_t { none, data, meta };
+  Task<void> try_connect();
+  Task<bool> try_accept();  // true: accept again before connecting
+  Task<Kind> first_packet(io::Stream& stream);
+  Task<bool> announce(io::Stream& stream, Packet kind);
+  Task<bool> both_ok();
+  void drop_dead() noexcept;
+  [[nodiscard]] bool coin() noexcept { return prng_.below(2) == 0; }
+  [[nodiscard]] Duration jittered(Duration base) noexcept;
+
+  io::World& world_;
+  const PeerConfig& peer_;
+  const NetOptions& options_;
+  Prng prng_;
+  std::unique_ptr<io::Listener> listener_;
+  SocketPair sockets_;
+  io::Op* connecting_ = nullptr;
+  io::Op* sleeping_ = nullptr;
+  bool stopped_ = false;
+};
+
+}  // namespace replicator
