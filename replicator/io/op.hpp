@@ -38,7 +38,7 @@ class Op {
   [[nodiscard]] bool in_flight() const noexcept { return backend_ != nullptr; }
   [[nodiscard]] bool await_ready() const noexcept { return backend_ == nullptr; }
   void await_suspend(std::coroutine_handle<> waiter) noexcept { waiter_.bind(waiter); }
-  [[nodiscard]] std::int32_t await_resume() const noexcept { return result_; }
+  std::int32_t await_resume() const noexcept { return result_; }
 
   // For backends only: a place for whatever they need to find the operation again.
   std::uint64_t backend_data = 0;

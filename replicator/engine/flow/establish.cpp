@@ -153,7 +153,7 @@ Task<bool> Establisher::both_ok() {
   io::Op op;
   sleeping_ = &op;
   world_.clock.sleep(op, Duration::tenths(tenths));
-  static_cast<void>(co_await op);
+  co_await op;
   sleeping_ = nullptr;
   if (stopped_) co_return false;
   drop_dead();
