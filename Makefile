@@ -104,3 +104,21 @@ clean: ## remove build/
 	rm -rf build
 
 -include $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
+
+PACKAGES := make ccache clang-19 libclang-rt-19-dev g++ liburing-dev libfuse3-dev fuse3 libexpected-dev libfmt-dev \
+  nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev \
+  iproute2 util-linux kmod e2fsprogs procps nftables fio drbd-utils nbdkit libnbd-bin python3-libnbd qemu-utils \
+  qemu-system-common shellcheck
+
+.PHONY: deps
+deps: ## install the Debian packages that building and testing need (root)
+	@missing=; for p in $(PACKAGES); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
+	 if [ -n "$$missing" ]; then echo "installing:$$missing"; apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; fi
+
+.PHONY: check
+check: programs $(BUILD)/tests/unit $(BUILD)/tests/sim ## build and run all tests that need no guest kernel
+	@tests/run.sh $(BUILD) $(or $(N),200)
+
+.PHONY: check-layers
+check-layers: ## includes point one way
+	@tests/lint/check-layers
