@@ -1,0 +1,89 @@
+// The control protocol: one request and one reply per line of JSON over a unix stream socket, in
+// DRBD 8.4's own words (command, object, arguments, options of `drbdsetup`). Decoding is total: any
+// bytes give a message or a fault, within the limits below, and nothing else.
+//
+//   command             object                arguments                    options beside the
+//   section's new-resource        resource              -                            peer-name;
+//   resource options new-minor           resource              MINOR VOLUME device-name del-minor
+//   minor                 -                            - del-resource        resource - - attach
+//   minor                 DISK META INDEX              disk options detach              minor -
+//   force connect             resource              LOCAL REMOTE                 peer-name; net
+//   options disconnect          resource              -                            force disconnect
+//   ""                    LOCAL REMOTE                 force disk-options        minor -
+//   set-defaults; disk options net-options         resource or ""        - or LOCAL REMOTE
+//   set-defaults; net options resource-options    resource              - set-defaults; resource
+//   options primary             minor                 -                            force secondary,
+//   invalidate, invalidate-remote, outdate: minor down                resource              - -
+//   status, show        resource, minor, all  -                            -
+//   get-gi              minor                 -                            -
+//   wait-connect, wait-sync: minor; wfc-timeout, degr-wfc-timeout, outdated-wfc-timeout (seconds, 0
+//   =
+//                       for ever), wait-after-sb; data {"timeout":true} when the time ran out
+//   ping                ""                    -                            - ; data
+//   {"version","pid"} shutdown            ""                    -                            -
+// INDEX is "internal", "flexible" or a slot number; LOCAL and REMOTE as in status_json.hpp.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+#include "control/codes.hpp"
+
+namespace replicator::control {
+
+inline constexpr const char* default_socket_path = "/run/pollux/control.sock";
+inline constexpr std::size_t max_request_bytes = std::size_t{64} << 10U;  // with the newline
+inline constexpr std::size_t max_reply_bytes = std::size_t{16} << 20U;    // with the newline
+
+// Name to value; a bare flag has the value "yes".
+using OptionMap = std::map<std::string, std::string, std::less<>>;
+
+struct Request {
+  std::string command;  // "attach", "new-minor", …
+  std::string object;   // resource name, minor in decimal digits, "all" or empty
+  std::vector<std::string> arguments;
+  OptionMap options;
+
+  bool operator==(const Request&) const = default;
+};
+
+struct Reply {
+  int code = ok_code;             // codes.hpp
+  std::vector<std::string> info;  // lines for the operator, without newline
+  std::string data;               // JSON text of an object, or empty
+
+  bool operator==(const Reply&) const = default;
+};
+
+// One line with its newline. `data` must be JSON text (made by the functions here and beside).
+std::string encode(const Request& request);
+std::string encode(const Reply& reply);
+
+// One line, with or without the newline. Fault::malformed (with what was expected) or
+// Fault::out_of_range (longer than the limit).
+Result<Request> decode_request(std::string_view line);
+Result<Reply> decode_reply(std::string_view line);
+
+// Small objects for Reply::data, and their readers; a missing or differently typed member reads as
+// false, 0 or "".
+class DataObject {
+ public:
+  DataObject& add(std::string_view name, std::string_view value);
+  DataObject& add(std::string_view name, const char* value);
+  DataObject& add(std::string_view name, bool value);
+  DataObject& add(std::string_view name, std::uint64_t value);
+  [[nodiscard]] std::string text() const;
+
+ private:
+  std::string members_;
+};
+bool data_flag(const Reply& reply, std::string_view name);
+std::uint64_t data_number(const Reply& reply, std::string_view name);
+std::string data_text(const Reply& reply, std::string_view name);
+
+}  // namespace replicator::control
