@@ -84,6 +84,7 @@ class SimDisk final : EventTarget, io::Backend {
   [[nodiscard]] const std::string& path() const noexcept { return path_; }
   [[nodiscard]] ByteCount size() const noexcept { return image_.size(); }
   [[nodiscard]] Image& image() noexcept { return image_; }
+  [[nodiscard]] const Image& image() const noexcept { return image_; }
   [[nodiscard]] DiskOptions& options() noexcept { return options_; }
   // Changes whenever something of this range may have changed on media.
   void watch_media(ByteRange range) noexcept { watched_ = range; }

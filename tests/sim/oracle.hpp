@@ -41,8 +41,8 @@ class Oracle {
   void end_write(WriteId id, bool ok, bool stable, Instant now);
   // Writes of a node that died: they may have happened, and will not happen any more.
   void node_died(std::uint32_t writer, Instant now);
-  // A flush that began at `began` was answered: what was answered before is guaranteed, except what a power
-  // cut may have taken from the disk already.
+  // A flush that began at `began` was answered: what was answered before is guaranteed, except what
+  // a power cut may have taken from the disk already.
   void flushed(Instant began, Instant weak_since);
 
   // Checks a finished read; empty when it is right, else what is wrong. `weak_since`: the last
