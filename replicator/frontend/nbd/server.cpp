@@ -1,0 +1,93 @@
+#include "frontend/nbd/server.hpp"
+
+#include <cerrno>
+#include <utility>
+
+#include "base/log.hpp"
+#include "io/address.hpp"
+
+namespace replicator {
+
+NbdServer::NbdServer(io::World& world, io::BufferPool& pool, io::BlockDevice& device,
+                     std::string export_name, nbd::Limits limits)
+    : world_(world),
+      pool_(pool),
+      device_(device),
+      export_name_(std::move(export_name)),
+      limits_(limits) {}
+
+Status NbdServer::listen(std::string_view path) {
+  ensure(listener_ == nullptr);
+  Result<std::unique_ptr<io::Listener>> listener =
+      world_.network.listen(io::unix_address(path), io::SocketOptions{});
+  if (!listener) return listener.error();
+  listener_ = std::move(*listener);
+  helpers_.start(accept_clients());
+  return {};
+}
+
+Task<void> NbdServer::accept_clients() {
+  for (;;) {
+    std::unique_ptr<io::Stream> stream;
+    io::Op op;
+    listener_->accept(op, stream, Duration::forever());
+    const std::int32_t result = co_await op;
+    if (stopping_) co_return;
+    if (result == 0) {
+      serve(std::move(stream));
+      continue;
+    }
+    if (result == -ECANCELED) co_return;
+    // Most likely out of descriptors: somebody has to give one back first.
+    log::warning("nbd {}: cannot accept a client: errno={}", export_name_, -result);
+    world_.clock.sleep(pause_, Duration::milliseconds(100));
+    co_await pause_;
+    if (stopping_) co_return;
+  }
+}
+
+void NbdServer::serve(std::unique_ptr<io::Stream> stream) {
+  if (stopping_) return;
+  if (clients_.count() >= limits_.connections) {
+    log::warning("nbd {}: a client was turned away: {} are connected", export_name_,
+                 limits_.connections);
+    return;
+  }
+  clients_.start(serve_client(std::move(stream)));
+}
+
+Task<void> NbdServer::serve_client(std::unique_ptr<io::Stream> stream) {
+  const nbd::Environment environment = {world_.clock, pool_, device_, export_name_, limits_};
+  const auto connection = std::make_unique<nbd::Connection>(environment, std::move(stream));
+  connections_.push_back(*connection);
+  Task<void> running = connection->run();
+  co_await running;
+}
+
+Task<void> NbdServer::stop() {
+  stopping_ = true;
+  if (listener_ != nullptr) listener_->close();
+  world_.clock.wake(pause_);
+  for (nbd::Connection* connection = connections_.first(); connection != nullptr;
+       connection = connections_.next(*connection)) {
+    connection->stop();
+  }
+  helpers_.start(cut_in_time());
+  Task<void> clients_gone = clients_.close();
+  co_await clients_gone;
+  world_.clock.wake(grace_);
+  Task<void> helpers_gone = helpers_.close();
+  co_await helpers_gone;
+  listener_.reset();
+}
+
+Task<void> NbdServer::cut_in_time() {
+  world_.clock.sleep(grace_, limits_.stop);
+  co_await grace_;
+  for (nbd::Connection* connection = connections_.first(); connection != nullptr;
+       connection = connections_.next(*connection)) {
+    connection->cut();
+  }
+}
+
+}  // namespace replicator

@@ -1,0 +1,58 @@
+// The NBD server of one volume: any number of listening sockets would do, one unix socket it is.
+// Connections are limited, each has a deadline for its handshake, and stop() ends within a bound
+// whatever clients do (P2, P6, L4; the device must answer requests in flight, as it must anyway).
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "base/list.hpp"
+#include "frontend/nbd/connection.hpp"
+#include "io/block_device.hpp"
+#include "io/buffer_pool.hpp"
+#include "io/io.hpp"
+#include "io/sync.hpp"
+
+namespace replicator {
+
+class NbdServer {
+ public:
+  // The export is known by this name, RESOURCE/VOLUME, and by the empty one. References outlive the
+  // server. A server that has served must be stopped before it is destroyed, except when the world
+  // around it ends too.
+  NbdServer(io::World& world, io::BufferPool& pool, io::BlockDevice& device,
+            std::string export_name, nbd::Limits limits = {});
+  NbdServer(const NbdServer&) = delete;
+  NbdServer& operator=(const NbdServer&) = delete;
+
+  // Accepts clients on the unix socket at `path` from now on. Once.
+  Status listen(std::string_view path);
+  // Serves one client that is connected already. Drops it when there are too many.
+  void serve(std::unique_ptr<io::Stream> stream);
+  // No new clients; the present ones get answers to what they have asked, as far as that takes no
+  // longer than the limit, and are disconnected. Done when the last one is gone.
+  Task<void> stop();
+
+  [[nodiscard]] std::uint32_t connections() const noexcept { return clients_.count(); }
+
+ private:
+  Task<void> accept_clients();
+  Task<void> serve_client(std::unique_ptr<io::Stream> stream);
+  Task<void> cut_in_time();
+
+  io::World& world_;
+  io::BufferPool& pool_;
+  io::BlockDevice& device_;
+  std::string export_name_;
+  nbd::Limits limits_;
+  std::unique_ptr<io::Listener> listener_;
+  List<nbd::Connection> connections_;
+  io::Op pause_;  // of accepting, after an error
+  io::Op grace_;  // of stopping
+  bool stopping_ = false;
+  io::Gate clients_;
+  io::Gate helpers_;
+};
+
+}  // namespace replicator
