@@ -53,6 +53,8 @@ class Connection : public ListNode {
   // Ends it now. Requests in flight are still carried out before run() is done.
   void cut() noexcept { stream_->shutdown(); }
 
+  [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
+
  private:
   // What the reader has to wait for, or do, before it can go on.
   enum class Step : std::uint8_t { receive, wait_for_slot, wait_for_memory, transfer_parts, end };

@@ -44,7 +44,8 @@ Verdict validate_range(const Request& request, const Rule& rule, const Session& 
   if (request.length == 0) return refuse(Error::invalid, "length is zero");
   std::uint64_t end = 0;
   if (!checked_add(request.offset, request.length, end) || end > session.size) {
-    return refuse(rule.writes ? Error::no_space : Error::invalid, "beyond the end of the device");
+    const bool needs_space = rule.writes && rule.command != Command::trim;
+    return refuse(needs_space ? Error::no_space : Error::invalid, "beyond the end of the device");
   }
   if (request.offset % session.block_bytes != 0 || request.length % session.block_bytes != 0) {
     return refuse(Error::invalid, "not a multiple of the block size");
