@@ -1,0 +1,48 @@
+// The daemon's end of the control socket: one line in, one line out (control/messages.hpp), many
+// clients.
+//   P6  a bounded number of clients, bounded lines, a deadline for a request that does not arrive
+//   whole
+// Only root may talk to it: the socket is 0600 and each client's user id is checked as well.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "control/messages.hpp"
+#include "io/io.hpp"
+#include "io/sync.hpp"
+#include "io/task.hpp"
+
+namespace replicator::control {
+
+// What carries commands out; lives in the daemon.
+class CommandHandler {
+ public:
+  virtual ~CommandHandler() = default;
+  virtual Task<Reply> handle(Request request) = 0;
+};
+
+class Server {
+ public:
+  // References must outlive the server.
+  Server(io::World& world, CommandHandler& handler);
+
+  Status listen(const std::string& path);
+  // No new clients; ends when the commands in progress have been answered.
+  Task<void> stop();
+
+ private:
+  Task<void> accept_loop();
+  Task<void> serve(std::unique_ptr<io::Stream> stream);
+  Task<bool> answer(io::Stream& stream, const std::string& line);
+
+  io::World& world_;
+  CommandHandler& handler_;
+  std::unique_ptr<io::Listener> listener_;
+  std::uint32_t clients_ = 0;
+  bool stopping_ = false;
+  io::Gate tasks_;
+};
+
+}  // namespace replicator::control

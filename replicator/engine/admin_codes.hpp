@@ -1,0 +1,28 @@
+// DRBD's configuration error numbers, as far as the engine itself decides them (texts:
+// control/codes.hpp).
+#pragma once
+
+#include <cstdint>
+
+namespace replicator {
+
+inline constexpr std::int32_t admin_local_address_in_use = 102;
+inline constexpr std::int32_t admin_open_disk = 104;
+inline constexpr std::int32_t admin_disk_not_block_device = 107;
+inline constexpr std::int32_t admin_disk_too_small = 111;
+inline constexpr std::int32_t admin_disk_claimed = 114;
+inline constexpr std::int32_t admin_meta_io = 118;
+inline constexpr std::int32_t admin_meta_invalid = 119;
+inline constexpr std::int32_t admin_discard_impossible = 123;
+inline constexpr std::int32_t admin_disk_configured = 124;
+inline constexpr std::int32_t admin_net_configured = 125;
+inline constexpr std::int32_t admin_minor_invalid = 127;
+inline constexpr std::int32_t admin_no_disk = 138;
+inline constexpr std::int32_t admin_integrity_alg = 141;
+inline constexpr std::int32_t admin_data_not_current = 150;
+inline constexpr std::int32_t admin_minor_configured = 160;
+inline constexpr std::int32_t admin_minor_or_volume_exists = 161;
+inline constexpr std::int32_t admin_meta_unclean = 165;
+inline constexpr std::int32_t admin_implicit_shrink = 170;
+
+}  // namespace replicator

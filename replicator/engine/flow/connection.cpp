@@ -1,0 +1,298 @@
+#include "engine/flow/connection.hpp"
+
+#include <utility>
+
+#include "base/log.hpp"
+#include "engine/flow/resource.hpp"
+#include "engine/flow/resync.hpp"
+
+namespace replicator {
+
+namespace {
+
+constexpr std::uint32_t transfer_log_entries = 4096;
+constexpr std::size_t pending_read_slots = 256;
+// An epoch with nothing new for this long is closed, so that its extents can cool down.
+constexpr Duration epoch_idle = Duration::milliseconds(50);
+constexpr Duration retry_pause = Duration::seconds(1);
+
+std::uint32_t zero_flags(const PeerLink& link, bool may_unmap) {
+  if ((link.features & feature_wzeroes) == 0) return dp_discard;  // P_TRIM: zeroed by such a peer
+  return dp_zeroes | (may_unmap ? dp_discard : 0U);
+}
+
+}  // namespace
+
+Connection::Connection(Resource& resource, PeerConfig peer, NetOptions options,
+                       std::string peer_name)
+    : resource_(resource),
+      peer_(std::move(peer)),
+      options_(std::move(options)),
+      peer_name_(std::move(peer_name)),
+      log_(transfer_log_entries),
+      pending_reads_(pending_read_slots, nullptr) {}
+
+Connection::~Connection() = default;
+
+void Connection::start() {
+  running_ = true;
+  life_.start(live());
+}
+
+Task<void> Connection::stop() {
+  stopping_ = true;
+  if (establisher_) establisher_->stop();
+  if (retry_sleep_ != nullptr) resource_.world().clock.wake(*retry_sleep_);
+  if (link_) fail(ConnectionState::disconnecting, "disconnect");
+  while (running_) {
+    io::Event::Wait wait(ended_);
+    co_await wait;
+  }
+  // Writes whose local part is still on its way use the log until they are done.
+  while (log_.entries_in_use() != 0) {
+    io::Event::Wait wait(log_.room);
+    co_await wait;
+  }
+}
+
+Duration Connection::send_patience() const noexcept {
+  if (options_.ko_count == 0) return Duration::forever();
+  return Duration::tenths(std::int64_t{options_.timeout_tenths} * options_.ko_count);
+}
+
+Task<void> Connection::live() {
+  while (!stopping_ && !go_stand_alone_) {
+    resource_.connection_changed(ConnectionState::unconnected);
+    resource_.connection_changed(ConnectionState::wf_connection);
+    establisher_ = std::make_unique<Establisher>(resource_.world(), peer_, options_);
+    Result<SocketPair> sockets = co_await establisher_->run();
+    establisher_.reset();
+    if (!sockets && sockets.error().fault() == Fault::canceled) break;
+    if (!sockets) {
+      resource_.connection_changed(ConnectionState::disconnecting);
+      break;
+    }
+    const End end = co_await one_link(std::move(*sockets));
+    if (end == End::stand_alone || stopping_) break;
+    io::Op pause;
+    retry_sleep_ = &pause;
+    resource_.world().clock.sleep(pause, retry_pause);
+    co_await pause;
+    retry_sleep_ = nullptr;
+  }
+  resource_.connection_changed(ConnectionState::disconnecting);
+  resource_.connection_changed(ConnectionState::stand_alone);
+  running_ = false;
+  ended_.notify_all();
+}
+
+Task<void> Connection::send_loop(Socket socket) {
+  const std::int32_t result = co_await link_->queue(socket).run(send_patience());
+  if (result < 0)
+    fail(ConnectionState::broken_pipe, socket == Socket::data ? "data send" : "meta send");
+}
+
+// One pair of sockets, from features to the end of everything that used them.
+Task<Connection::End> Connection::one_link(SocketPair sockets) {
+  link_ = std::make_unique<PeerLink>(std::move(sockets), options_);
+  go_stand_alone_ = false;
+  link_tasks_.start(send_loop(Socket::data));
+  link_tasks_.start(send_loop(Socket::meta));
+  const std::optional<End> failed = co_await shake_hands();
+  if (!failed) {
+    established_ = true;
+    resource_.connection_changed(ConnectionState::wf_report_params);
+    send_parameters();
+    link_tasks_.start(meta_loop());
+    link_tasks_.start(epoch_timer());
+    const Status status = co_await receive_loop();
+    const bool broken = status.fault() == Fault::protocol_error ||
+                        status.fault() == Fault::malformed || status.fault() == Fault::out_of_range;
+    fail(broken ? ConnectionState::protocol_error : ConnectionState::network_failure,
+         status.where());
+  } else {
+    if (*failed == End::stand_alone) go_stand_alone_ = true;
+    fail(ConnectionState::network_failure, "handshake");
+  }
+  co_await clean_up_link();
+  co_return go_stand_alone_ ? End::stand_alone : End::retry;
+}
+
+void Connection::fail(ConnectionState reason, const char* why) {
+  if (!link_ || link_->failed()) return;
+  const bool was_established = established_;
+  established_ = false;
+  log::info("{} connection: {} ({})", resource_.name(), name(reason), why);
+  // The state first: from now on no write is routed to this link (E6).
+  if (was_established) resource_.connection_changed(reason);
+  link_->fail(reason);
+  epoch_opened_.notify_all();
+  epoch_drained_.notify_all();
+}
+
+// A disagreement that retrying will not change.
+Status Connection::stand_alone(const char* why) {
+  log::error("{} connection: {}, going StandAlone", resource_.name(), why);
+  go_stand_alone_ = true;
+  return Status(Fault::incompatible, why);
+}
+
+Task<void> Connection::clean_up_link() {
+  resource_.stop_resyncs();
+  // Peer requests in flight finish their disk I/O; senders release what they reference.
+  co_await link_tasks_.close();
+  for (PendingRead*& slot : pending_reads_) {
+    if (slot == nullptr) continue;
+    slot->status = Status(Fault::connection_lost, "read from peer");
+    slot->done = true;
+    slot->answered.notify_all();
+    slot = nullptr;
+  }
+  read_slot_free_.notify_all();
+  // D5, E2: every write in doubt is marked before its extents may cool down.
+  log_.lose_all();
+  epoch_size_ = 0;
+  ensure(epoch_active_ == 0);
+  in_sync_after_barrier_.clear();
+  bitmap_receiver_.reset();
+  bitmap_volume_ = nullptr;
+  co_await resource_.after_connection_loss();
+  link_.reset();
+}
+
+Task<void> Connection::epoch_timer() {
+  while (established_) {
+    if (log_.open_writes() == 0) {
+      io::Event::Wait wait(epoch_opened_);
+      co_await wait;
+      continue;
+    }
+    const std::uint64_t ticket = log_.ticket();
+    const std::uint32_t writes = log_.open_writes();
+    io::Op op;
+    resource_.world().clock.sleep(op, epoch_idle);
+    co_await op;
+    if (established_ && log_.ticket() == ticket && log_.open_writes() == writes) close_epoch();
+  }
+}
+
+MirroredWrite& Connection::mirror(Volume& volume, const Volume::Change& change, ActivityHold hold) {
+  PeerLink& link = *link_;
+  if (log_.open_writes() == 0) epoch_opened_.notify_all();
+  MirroredWrite& entry = log_.add(volume, change.range, std::move(hold));
+  ++volume.peer_pending_;
+  DataHeader header;
+  header.sector = to_sector(change.range.begin);
+  header.block_id = entry.block_id;
+  header.seq_num = next_sequence(volume);
+  header.flags = 0;
+  if (link.agreed_version >= 100) {
+    const bool sync = volume.state_.connection >= ConnectionState::sync_source &&
+                      volume.state_.connection <= ConnectionState::paused_sync_t;
+    if (options_.protocol == WireProtocol::c || sync) header.flags |= dp_send_write_ack;
+    else if (options_.protocol == WireProtocol::b) header.flags |= dp_send_receive_ack;
+  }
+  if (volume.state_.connection >= ConnectionState::sync_source &&
+      volume.state_.connection <= ConnectionState::paused_sync_t) {
+    header.flags |= dp_may_set_in_sync;
+  }
+  if (change.stable && link.agreed_version >= 95) header.flags |= dp_fua;
+  if (change.kind == Volume::Kind::zeroes) header.flags |= zero_flags(link, change.may_unmap);
+  PeerLink::Head head;
+  const std::size_t at = header_bytes(link.agreed_version);
+  if (change.kind == Volume::Kind::write) {
+    const std::size_t fixed = encode(header, Bytes(head).subspan(at));
+    link.finish_head(head, Packet::data, static_cast<std::uint16_t>(volume.number()),
+                     fixed + change.data.size());
+    link.data.push(ConstBytes(head.data(), at + fixed), change.data, entry.mark);
+  } else {
+    RangeHeader range;
+    range.data = header;
+    range.bytes = static_cast<std::uint32_t>(change.range.length.value());
+    const bool zeroes = (link.features & feature_wzeroes) != 0;
+    const std::size_t fixed = encode(range, Bytes(head).subspan(at));
+    link.finish_head(head, zeroes ? Packet::zeroes : Packet::trim,
+                     static_cast<std::uint16_t>(volume.number()), fixed);
+    link.data.push(ConstBytes(head.data(), at + fixed), ConstBytes(), entry.mark);
+  }
+  volume.net_sent_ += change.range.length.value();
+  if (log_.open_writes() >= options_.max_epoch_size) close_epoch();
+  return entry;
+}
+
+bool Connection::can_send_zeroes() const noexcept {
+  return link_ && (link_->features & (feature_wzeroes | feature_trim)) != 0;
+}
+
+void Connection::close_epoch() {
+  if (!established_ || log_.open_writes() == 0) return;
+  Barrier barrier;
+  barrier.number = log_.close_epoch();
+  link_->send(Socket::data, Packet::barrier, 0, barrier);
+}
+
+Task<bool> Connection::wait_stable(std::uint64_t ticket) {
+  const std::uint64_t generation = log_.generation();
+  while (!log_.stable(ticket)) {
+    io::Event::Wait wait(log_.epoch_acked);
+    co_await wait;
+  }
+  co_return log_.generation() == generation&& established_;
+}
+
+void Connection::announce_out_of_sync(Volume& volume, ByteRange range) {
+  const std::uint64_t before = volume.out_of_sync_blocks();
+  volume.mark_out_of_sync(range);
+  if (volume.out_of_sync_blocks() == before) return;
+  BlockDescriptor descriptor;
+  descriptor.sector = to_sector(range.begin);
+  descriptor.bytes = static_cast<std::uint32_t>(range.length.value());
+  link_->send(Socket::data, Packet::out_of_sync, static_cast<std::uint16_t>(volume.number()),
+              descriptor);
+}
+
+Connection::PendingRead* Connection::find_read(std::uint64_t block_id) noexcept {
+  const std::size_t slot = block_id & 0xffffU;
+  if (slot >= pending_reads_.size() || pending_reads_[slot] == nullptr) return nullptr;
+  return pending_reads_[slot]->block_id == block_id ? pending_reads_[slot] : nullptr;
+}
+
+void Connection::finish_read(PendingRead& read, Status status) noexcept {
+  pending_reads_[read.block_id & 0xffffU] = nullptr;
+  read.status = status;
+  read.done = true;
+  read.answered.notify_all();
+  read_slot_free_.notify_one();
+}
+
+Task<Status> Connection::read_from_peer(Volume& volume, ByteRange range, Bytes into) {
+  PendingRead read;
+  read.volume = &volume;
+  read.range = range;
+  read.into = into;
+  std::size_t slot = 0;
+  for (;;) {
+    if (!established_) co_return Status(Fault::connection_lost, "read from peer");
+    slot = 0;
+    while (slot < pending_reads_.size() && pending_reads_[slot] != nullptr)
+      ++slot;
+    if (slot < pending_reads_.size()) break;
+    io::Event::Wait wait(read_slot_free_);
+    co_await wait;
+  }
+  pending_reads_[slot] = &read;
+  read.block_id = (std::uint64_t{++read_sequence_} << 16U) | slot;
+  BlockRequest request;
+  request.sector = to_sector(range.begin);
+  request.block_id = read.block_id;
+  request.bytes = static_cast<std::uint32_t>(range.length.value());
+  link_->send(Socket::data, Packet::data_request, static_cast<std::uint16_t>(volume.number()),
+              request);
+  while (!read.done) {
+    io::Event::Wait wait(read.answered);
+    co_await wait;
+  }
+  co_return read.status;
+}
+
+}  // namespace replicator

@@ -1,0 +1,228 @@
+// The connection to the one peer of a resource, from `connect` until StandAlone: establishes
+// sockets, shakes hands, receives, and comes back after failures. All volumes share it. Per peer,
+// not per resource.
+//   D5, E6  mirror() and announce_out_of_sync() are the only ways a write reaches the peer
+//   E4      peer writes and resync writes are applied in order of arrival where they overlap
+//   E5      a barrier is acknowledged after its epoch is complete and flushed
+//   P2      before authentication only features and challenges are read, with deadlines
+//   P5      each packet is accepted only in the states where the protocol allows it
+// Normative: docs/protocol.md.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "engine/config.hpp"
+#include "engine/decide/handshake.hpp"
+#include "engine/decide/state_change.hpp"
+#include "engine/flow/establish.hpp"
+#include "engine/flow/peer_link.hpp"
+#include "engine/flow/transfer_log.hpp"
+#include "engine/flow/volume.hpp"
+#include "io/buffer_pool.hpp"
+#include "io/io.hpp"
+#include "io/sync.hpp"
+#include "protocol/bitmap_code.hpp"
+#include "protocol/packets.hpp"
+
+namespace replicator {
+
+class Resource;
+
+// ask_peer(): no answer, the connection went away.
+inline constexpr std::int32_t connection_was_lost = INT32_MIN;
+
+class Connection {
+ public:
+  Connection(Resource& resource, PeerConfig peer, NetOptions options, std::string peer_name);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  void start();
+  // Ends the life cycle: no reconnect, sockets closed, everything answered. The graceful part
+  // (asking the peer) is Resource's.
+  Task<void> stop();
+
+  [[nodiscard]] const PeerConfig& peer() const noexcept { return peer_; }
+  [[nodiscard]] const std::string& peer_name() const noexcept { return peer_name_; }
+  [[nodiscard]] NetOptions& options() noexcept { return options_; }
+  [[nodiscard]] const NetOptions& options() const noexcept { return options_; }
+  [[nodiscard]] TransferLog& log() noexcept { return log_; }
+  [[nodiscard]] PeerLink* link() noexcept { return link_.get(); }
+  // Handshake done, not failed.
+  [[nodiscard]] bool established() const noexcept { return established_; }
+  [[nodiscard]] int agreed_version() const noexcept { return link_ ? link_->agreed_version : 0; }
+  [[nodiscard]] bool resolve_conflicts() const noexcept {
+    return link_ && link_->sockets.resolve_conflicts;
+  }
+
+  // Volume side of mirroring. The log is not full; the state routes writes to the peer.
+  MirroredWrite& mirror(Volume& volume, const Volume::Change& change, ActivityHold hold);
+  void announce_out_of_sync(Volume& volume, ByteRange range);
+  Task<Status> read_from_peer(Volume& volume, ByteRange range, Bytes into);
+  // Sends the barrier of the current epoch if it holds writes.
+  void close_epoch();
+  // True: all epochs up to the ticket are stable on the peer. False: the connection was lost first.
+  Task<bool> wait_stable(std::uint64_t ticket);
+  // May zeroes and discards be sent as such; otherwise they travel as data.
+  [[nodiscard]] bool can_send_zeroes() const noexcept;
+
+  void send_state(Volume& volume);
+  void send_state(Volume& volume, const VolumeState& state);
+  void send_uuids(Volume& volume);
+  void send_sizes(Volume& volume, bool ask_for_answer);
+  void send_sync_uuid(Volume& volume, std::uint64_t uuid);
+  // Cluster-wide state change; volume null = connection level. The peer's code, or
+  // StateCode::… of a lost connection.
+  Task<std::int32_t> ask_peer(Volume* volume, std::uint32_t mask, std::uint32_t value);
+  // Waits for a ping round trip; false when the link fails first.
+  Task<bool> ping_peer();
+  // The bitmap of a volume to the peer, and (target) waiting for the peer's.
+  Task<void> send_bitmap(Volume& volume);
+  void request_resync(Volume& volume, ByteRange range);
+  void request_ping();
+  [[nodiscard]] bool ended() const noexcept { return !running_; }
+  [[nodiscard]] std::uint32_t epochs() const noexcept { return log_.epochs_in_flight(); }
+
+  // Ends the link because of `reason`; state changes at once, the rest follows in the life cycle.
+  void fail(ConnectionState reason, const char* why);
+
+  // For resync: block acks on the meta socket.
+  void send_block_ack(Volume& volume, Packet command, Sector sector, std::uint32_t bytes,
+                      std::uint64_t block_id);
+
+ private:
+  enum class End : std::uint8_t { retry, stand_alone };
+
+  // Life cycle (connection.cpp).
+  Task<void> live();
+  Task<End> one_link(SocketPair sockets);
+  Task<void> clean_up_link();
+  Task<void> send_loop(Socket socket);
+  Task<void> epoch_timer();
+  [[nodiscard]] Duration send_patience() const noexcept;
+
+  // Handshake (handshake.cpp): End::retry or stand_alone when it fails.
+  Task<std::optional<End>> shake_hands();
+  Task<Status> read_handshake_packet(PacketHeader& header, ConstBytes& payload);
+  [[nodiscard]] ProtocolOptions protocol_options() const;
+  Task<std::optional<End>> exchange_features();
+  Task<std::optional<End>> authenticate();
+  void send_parameters();
+  void send_sync_parameters(Volume& volume);
+
+  // Data socket (receive_data.cpp, receive_config.cpp).
+  Task<Status> receive_loop();
+  Task<Status> dispatch(const PacketHeader& header, Volume* volume);
+  Task<Status> receive_write(const PacketHeader& header, Volume& volume);
+  Task<Status> receive_range(const PacketHeader& header, Volume& volume);  // trim, zeroes
+  Task<Status> receive_barrier(const PacketHeader& header);
+  Task<Status> receive_data_reply(const PacketHeader& header, Volume& volume);
+  Task<Status> receive_resync_data(const PacketHeader& header, Volume& volume);
+  Task<Status> receive_request(const PacketHeader& header, Volume& volume);
+  Task<Status> receive_bitmap(const PacketHeader& header, Volume& volume);
+  Status receive_out_of_sync(ConstBytes payload, Volume& volume);
+  Status receive_protocol(ConstBytes payload);
+  Status receive_sync_param(ConstBytes payload, Volume& volume);
+  Task<Status> receive_sizes(ConstBytes payload, Volume& volume);
+  Status adopt_peer_size(const Sizes& peer, Volume& volume);
+  Status receive_uuids(ConstBytes payload, Volume& volume);
+  Task<Status> receive_state(ConstBytes payload, Volume& volume);
+  Status receive_state_request(ConstBytes payload, Volume* volume, bool whole_connection);
+  static void note_forced_promotion(Volume* volume, StateDelta delta);
+  [[nodiscard]] HandshakeSide my_side(const Volume& volume) const;
+  static HandshakeSide peer_side(const Volume& volume, const VolumeState& peer,
+                                 DiskState peer_disk);
+  [[nodiscard]] HandshakeTerms terms() const;
+  [[nodiscard]] bool handshake_needed(const Volume& volume, const VolumeState& peer) const;
+  Task<std::optional<ConnectionState>> decide_resync(Volume& volume, const VolumeState& peer,
+                                                     DiskState peer_disk);
+  void log_handshake(const Volume& volume, const HandshakeSide& mine, const HandshakeSide& theirs,
+                     const SyncDecision& decision) const;
+  Task<Status> apply_peer_state(Volume& volume, const VolumeState& peer, DiskState peer_disk,
+                                ConnectionState next);
+  Task<Status> receive_sync_uuid(ConstBytes payload, Volume& volume);
+
+  // Peer requests (peer_write.cpp).
+  Task<void> peer_write(Volume& volume, Packet kind, DataHeader header, ByteRange range,
+                        io::BufferPool::Buffer data);
+  Task<void> serve_read(Volume& volume, BlockRequest request, ByteRange range);
+  Task<Status> read_for_peer(Volume& volume, BlockRequest request, ByteRange range);
+  Task<void> serve_resync(Volume& volume, BlockRequest request, ByteRange range);
+  Task<Status> read_for_resync(Volume& volume, BlockRequest request, ByteRange range);
+  Task<Status> bitmap_received(Volume& volume);
+  Task<Status> start_as_source(Volume& volume);
+  void send_data_reply(Volume& volume, Packet command, Sector sector, std::uint64_t block_id,
+                       io::BufferPool::Buffer data);
+  void refuse_write(Volume& volume, const DataHeader& header, std::uint32_t bytes);
+  void peer_write_done(Volume& volume, const DataHeader& header, ByteRange range, bool ok);
+
+  // Meta socket (receive_meta.cpp).
+  Task<void> meta_loop();
+  Task<bool> wait_for_meta_packet(std::size_t head);
+  Status dispatch_meta(const PacketHeader& header, ConstBytes payload);
+  Status receive_block_ack(Packet command, ConstBytes payload, Volume& volume);
+
+  Status stand_alone(const char* why);
+  std::uint32_t next_sequence(Volume& volume) noexcept { return ++volume.peer_.sequence; }
+
+  struct PendingRead {
+    Volume* volume = nullptr;
+    ByteRange range;
+    Bytes into;
+    std::uint64_t block_id = 0;
+    bool done = false;
+    Status status;
+    io::Event answered;
+  };
+  PendingRead* find_read(std::uint64_t block_id) noexcept;
+  void finish_read(PendingRead& read, Status status) noexcept;
+  friend class Resource;
+  friend class Resync;
+
+  Resource& resource_;
+  PeerConfig peer_;
+  NetOptions options_;
+  std::string peer_name_;
+  TransferLog log_;
+  std::unique_ptr<Establisher> establisher_;
+  std::unique_ptr<PeerLink> link_;
+  std::vector<PendingRead*> pending_reads_;  // by slot; null = free
+  io::Event read_slot_free_;
+  bool established_ = false;
+  bool stopping_ = false;
+  bool go_stand_alone_ = false;
+  bool running_ = false;
+  io::Event ended_;
+  io::Event epoch_opened_;
+  io::Op* retry_sleep_ = nullptr;
+  bool peer_dry_run_ = false;
+  std::uint64_t read_sequence_ = 0;
+  static constexpr std::uint32_t serving_limit = 64;
+  std::uint32_t serving_ = 0;  // reads for the peer
+  io::Event served_;
+
+  // Peer writes since the last barrier (all volumes).
+  std::uint32_t epoch_size_ = 0;
+  std::uint32_t epoch_active_ = 0;
+  io::Event epoch_drained_;
+  struct InSync {
+    Volume* volume;
+    ByteRange range;
+  };
+  std::vector<InSync> in_sync_after_barrier_;
+
+  // Incoming bitmap of one volume at a time.
+  std::unique_ptr<BitmapReceiver> bitmap_receiver_;
+  Volume* bitmap_volume_ = nullptr;
+
+  io::Gate link_tasks_;  // last: its frames refer to everything above
+  io::Gate life_;
+};
+
+}  // namespace replicator

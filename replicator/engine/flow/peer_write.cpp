@@ -1,0 +1,241 @@
+// Requests of the peer: its writes to our disk and its reads of our data.
+//   E4  overlapping writes are submitted in order of arrival
+//   E5  the epoch's barrier is acknowledged only when all of its writes are complete and flushed
+//   E3  bits that a mirrored write makes clean are cleared after that flush, not before
+//   D7  a failed local write is reported and marked
+#include <utility>
+
+#include "base/log.hpp"
+#include "engine/flow/connection.hpp"
+#include "engine/flow/resource.hpp"
+
+namespace replicator {
+
+namespace {
+
+constexpr std::size_t in_sync_limit = 65536;  // more stay marked, which costs a resync and no data
+
+bool resyncing(ConnectionState state) {
+  return state >= ConnectionState::sync_source && state <= ConnectionState::paused_sync_t;
+}
+
+}  // namespace
+
+Task<Status> Connection::receive_write(const PacketHeader& header, Volume& volume) {
+  PeerLink& link = *link_;
+  if (!link.data_reader.has(data_header_bytes)) {
+    const Status filled = co_await link.data_reader.fill(data_header_bytes, Duration::forever());
+    if (!filled.ok()) co_return filled;
+  }
+  const Result<DataHeader> decoded = decode_data_header(link.data_reader.take(data_header_bytes));
+  if (!decoded) co_return decoded.error();
+  const std::uint32_t bytes = header.length - static_cast<std::uint32_t>(data_header_bytes);
+  const Result<ByteRange> range = checked_range(decoded->sector, bytes, volume.size());
+  if (!range) co_return range.error();
+  volume.net_received_ += bytes;
+  if (!volume.has_disk() || volume.state_.disk < DiskState::inconsistent) {
+    refuse_write(volume, *decoded, bytes);
+    co_return co_await link.data_reader.skip(bytes);
+  }
+  io::BufferPool::Buffer buffer = resource_.incoming_buffers().try_take(bytes);
+  if (!buffer) {
+    io::BufferPool::Buffer waited = co_await resource_.incoming_buffers().take(bytes);
+    buffer = std::move(waited);
+  }
+  if (!link.data_reader.try_read_into(buffer.bytes())) {
+    const Status read = co_await link.data_reader.read_into(buffer.bytes());
+    if (!read.ok()) co_return read;
+  }
+  ++epoch_size_;
+  ++epoch_active_;
+  ++volume.peer_unacknowledged_;
+  link_tasks_.start(peer_write(volume, Packet::data, *decoded, *range, std::move(buffer)));
+  co_return Status();
+}
+
+Task<Status> Connection::receive_range(const PacketHeader& header, Volume& volume) {
+  PeerLink& link = *link_;
+  const Status filled = co_await link.data_reader.fill(range_header_bytes, Duration::forever());
+  if (!filled.ok()) co_return filled;
+  const Result<RangeHeader> decoded =
+      decode_range_header(link.data_reader.take(range_header_bytes));
+  if (!decoded) co_return decoded.error();
+  const Result<ByteRange> range =
+      checked_range(decoded->data.sector, decoded->bytes, volume.size());
+  if (!range) co_return range.error();
+  if (!volume.has_disk() || volume.state_.disk < DiskState::inconsistent) {
+    refuse_write(volume, decoded->data, decoded->bytes);
+    co_return Status();
+  }
+  ++epoch_size_;
+  ++epoch_active_;
+  ++volume.peer_unacknowledged_;
+  io::BufferPool::Buffer none;
+  link_tasks_.start(peer_write(volume, header.command, decoded->data, *range, std::move(none)));
+  co_return Status();
+}
+
+// No usable disk: counted in the epoch's size, as the kernel does.
+void Connection::refuse_write(Volume& volume, const DataHeader& header, std::uint32_t bytes) {
+  ++epoch_size_;
+  send_block_ack(volume, Packet::neg_ack, header.sector, bytes, header.block_id);
+}
+
+Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header, ByteRange range,
+                                  io::BufferPool::Buffer data) {
+  if ((header.flags & dp_send_receive_ack) != 0) {
+    send_block_ack(volume, Packet::recv_ack, header.sector,
+                   static_cast<std::uint32_t>(range.length.value()), header.block_id);
+  }
+  io::RangeLock::Turn turn(volume.incoming_writes_, range);
+  co_await turn;
+  ActivityHold hold;
+  if (volume.state_.peer_disk < DiskState::inconsistent) {
+    // This node holds the only copy: the write must be found again after a crash.
+    const Status covered = co_await volume.backing_->cover(range, hold);
+    if (!covered.ok()) {
+      peer_write_done(volume, header, range, false);
+      co_return;
+    }
+    volume.mark_out_of_sync(range);
+    header.flags &= ~dp_may_set_in_sync;
+  }
+  io::Op op;
+  ++volume.local_pending_;
+  if (kind == Packet::data) {
+    const bool stable = (header.flags & dp_fua) != 0;
+    volume.backing_->write(op, range.begin, data.bytes(),
+                           stable ? io::Durability::stable : io::Durability::cached);
+  } else {
+    // E8: both nodes end with zeroes, whatever a discard would leave behind here.
+    volume.backing_->write_zeroes(op, range,
+                                  kind == Packet::trim || (header.flags & dp_discard) != 0);
+  }
+  const std::int32_t moved = co_await op;
+  --volume.local_pending_;
+  if (moved < 0) volume.local_io_failed("peer write", moved, range);
+  peer_write_done(volume, header, range, moved >= 0);
+}
+
+void Connection::peer_write_done(Volume& volume, const DataHeader& header, ByteRange range,
+                                 bool ok) {
+  const auto bytes = static_cast<std::uint32_t>(range.length.value());
+  const bool wants_ack = link_->agreed_version >= 100 ? (header.flags & dp_send_write_ack) != 0
+                                                      : options_.protocol == WireProtocol::c;
+  if (!ok) {
+    volume.mark_out_of_sync(range);
+    send_block_ack(volume, Packet::neg_ack, header.sector, bytes, header.block_id);
+  } else if (wants_ack) {
+    const bool in_sync = (header.flags & dp_may_set_in_sync) != 0 &&
+                         resyncing(volume.state_.connection) &&
+                         in_sync_after_barrier_.size() < in_sync_limit;
+    if (in_sync) in_sync_after_barrier_.push_back(InSync{&volume, range});
+    send_block_ack(volume, in_sync ? Packet::rs_write_ack : Packet::write_ack, header.sector, bytes,
+                   header.block_id);
+  }
+  --volume.peer_unacknowledged_;
+  if (--epoch_active_ == 0) epoch_drained_.notify_all();
+}
+
+Task<Status> Connection::receive_barrier(const PacketHeader& /*header*/) {
+  PeerLink& link = *link_;
+  const Status filled = co_await link.data_reader.fill(barrier_bytes, Duration::forever());
+  if (!filled.ok()) co_return filled;
+  const Result<Barrier> barrier = decode_barrier(link.data_reader.take(barrier_bytes));
+  if (!barrier) co_return barrier.error();
+  if (epoch_size_ == 0) co_return Status(Fault::protocol_error, "barrier of an empty epoch");
+  // Nothing of the next epoch is even read before this one is complete and flushed (E5).
+  while (epoch_active_ != 0) {
+    io::Event::Wait wait(epoch_drained_);
+    co_await wait;
+  }
+  const bool flushed = co_await resource_.flush_disks();
+  if (!flushed) co_return Status(Fault::io_error, "flush for a barrier");
+  for (const InSync& item : in_sync_after_barrier_)
+    item.volume->clear_out_of_sync(item.range);
+  in_sync_after_barrier_.clear();
+  BarrierAck ack;
+  ack.number = barrier->number;
+  ack.set_size = epoch_size_;
+  epoch_size_ = 0;
+  if (!link.failed()) link.send(Socket::meta, Packet::barrier_ack, 0, ack);
+  resource_.resync_may_be_done();
+  co_return Status();
+}
+
+void Connection::send_block_ack(Volume& volume, Packet command, Sector sector, std::uint32_t bytes,
+                                std::uint64_t block_id) {
+  if (!link_ || link_->failed()) return;
+  BlockAck ack;
+  ack.sector = sector;
+  ack.block_id = block_id;
+  ack.bytes = bytes;
+  ack.seq_num = next_sequence(volume);
+  link_->send(Socket::meta, command, static_cast<std::uint16_t>(volume.number()), ack);
+}
+
+// P_DATA_REQUEST: an application read of the peer.
+Task<void> Connection::serve_read(Volume& volume, BlockRequest request, ByteRange range) {
+  ++serving_;
+  const Status status = co_await read_for_peer(volume, request, range);
+  if (!status.ok()) {
+    send_block_ack(volume, Packet::neg_dreply, request.sector, request.bytes, request.block_id);
+  }
+  --serving_;
+  served_.notify_all();
+}
+
+Task<Status> Connection::read_for_peer(Volume& volume, BlockRequest request, ByteRange range) {
+  if (!volume.has_disk() || volume.state_.disk != DiskState::up_to_date) {
+    co_return Status(Fault::no_good_data, "read for the peer");
+  }
+  io::BufferPool::Buffer buffer = co_await resource_.reply_buffers().take(request.bytes);
+  io::Op op;
+  ++volume.local_pending_;
+  volume.backing_->read(op, range.begin, buffer.bytes());
+  const std::int32_t moved = co_await op;
+  --volume.local_pending_;
+  if (moved < 0) {
+    volume.local_io_failed("read for the peer", moved, range);
+    co_return Status(Fault::io_error, "read for the peer", -moved);
+  }
+  send_data_reply(volume, Packet::data_reply, request.sector, request.block_id, std::move(buffer));
+  co_return Status();
+}
+
+void Connection::send_data_reply(Volume& volume, Packet command, Sector sector,
+                                 std::uint64_t block_id, io::BufferPool::Buffer data) {
+  PeerLink& link = *link_;
+  if (link.failed()) return;
+  DataHeader header;
+  header.sector = sector;
+  header.block_id = block_id;
+  PeerLink::Head head;
+  const std::size_t at = header_bytes(link.agreed_version);
+  const std::size_t fixed = encode(header, Bytes(head).subspan(at));
+  link.finish_head(head, command, static_cast<std::uint16_t>(volume.number()),
+                   fixed + data.bytes().size());
+  volume.net_sent_ += data.bytes().size();
+  link.data.push(ConstBytes(head.data(), at + fixed), std::move(data));
+}
+
+Task<Status> Connection::receive_data_reply(const PacketHeader& header, Volume& volume) {
+  PeerLink& link = *link_;
+  const Status filled = co_await link.data_reader.fill(data_header_bytes, Duration::forever());
+  if (!filled.ok()) co_return filled;
+  const Result<DataHeader> decoded = decode_data_header(link.data_reader.take(data_header_bytes));
+  if (!decoded) co_return decoded.error();
+  const std::uint32_t bytes = header.length - static_cast<std::uint32_t>(data_header_bytes);
+  PendingRead* read = find_read(decoded->block_id);
+  const bool expected = read != nullptr && read->volume == &volume && !read->done &&
+                        to_sector(read->range.begin) == decoded->sector &&
+                        read->into.size() == bytes;
+  if (!expected) co_return Status(Fault::protocol_error, "data reply that nobody asked for");
+  const Status received = co_await link.data_reader.read_into(read->into);
+  if (!received.ok()) co_return received;
+  volume.net_received_ += bytes;
+  finish_read(*read, Status());
+  co_return Status();
+}
+
+}  // namespace replicator

@@ -1,0 +1,162 @@
+// The meta socket: acks, pings and replies; and the keep-alive that finds a silent peer.
+//   P5  an ack that matches nothing is a protocol error, never ignored
+#include <utility>
+
+#include "base/log.hpp"
+#include "engine/flow/connection.hpp"
+#include "engine/flow/resource.hpp"
+#include "engine/flow/resync.hpp"
+#include "protocol/validate.hpp"
+
+namespace replicator {
+
+Task<void> Connection::meta_loop() {
+  PeerLink& link = *link_;
+  const std::size_t head = header_bytes(link.agreed_version);
+  while (!link.failed()) {
+    const bool there = co_await wait_for_meta_packet(head);
+    if (!there) break;
+    const Result<PacketHeader> header =
+        decode_header(link.meta_reader.take(head), link.agreed_version);
+    Status status = header ? check_length(header->command, Socket::meta, header->length,
+                                          link.agreed_version, link.features)
+                           : header.error();
+    if (status.ok() && !link.meta_reader.has(header->length)) {
+      const Status filled = co_await link.meta_reader.fill(header->length, send_patience());
+      status = filled;
+    }
+    if (status.ok()) status = dispatch_meta(*header, link.meta_reader.take(header->length));
+    if (status.ok()) continue;
+    const bool broken = status.fault() == Fault::protocol_error ||
+                        status.fault() == Fault::malformed || status.fault() == Fault::out_of_range;
+    fail(broken ? ConnectionState::protocol_error : ConnectionState::network_failure,
+         status.where());
+  }
+}
+
+// Waits for the next header, pinging a peer that is silent on both sockets; false when the link
+// failed.
+Task<bool> Connection::wait_for_meta_packet(std::size_t head) {
+  PeerLink& link = *link_;
+  while (!link.meta_reader.has(head)) {
+    const std::uint64_t before =
+        link.data_reader.received_bytes() + link.meta_reader.received_bytes();
+    const Duration patience = link.ping_outstanding
+                                  ? Duration::tenths(options_.ping_timeout_tenths)
+                                  : Duration::seconds(options_.ping_interval_seconds);
+    const Status filled = co_await link.meta_reader.fill(head, patience);
+    if (filled.ok()) break;
+    if (filled.fault() != Fault::timed_out) {
+      fail(filled.fault() == Fault::closed ? ConnectionState::broken_pipe
+                                           : ConnectionState::network_failure,
+           "meta socket");
+      co_return false;
+    }
+    const std::uint64_t after =
+        link.data_reader.received_bytes() + link.meta_reader.received_bytes();
+    if (after != before) continue;  // the data socket is alive
+    if (link.ping_outstanding) {
+      fail(ConnectionState::network_failure, "PingAck did not arrive in time");
+      co_return false;
+    }
+    request_ping();
+  }
+  co_return !link.failed();
+}
+
+void Connection::request_ping() {
+  if (!link_ || link_->failed()) return;
+  link_->ping_outstanding = true;
+  link_->send_bare(Socket::meta, Packet::ping, 0);
+}
+
+Task<bool> Connection::ping_peer() {
+  if (!established_) co_return false;
+  const std::uint64_t acks = link_->ping_acks;
+  request_ping();
+  while (established_ && link_->ping_acks == acks) {
+    io::Event::Wait wait(link_->ping_acked);
+    co_await wait;
+  }
+  co_return established_;
+}
+
+Status Connection::dispatch_meta(const PacketHeader& header, ConstBytes payload) {
+  PeerLink& link = *link_;
+  switch (header.command) {
+    case Packet::ping: link.send_bare(Socket::meta, Packet::ping_ack, 0); return Status();
+    case Packet::ping_ack:
+      link.ping_outstanding = false;
+      ++link.ping_acks;
+      link.ping_acked.notify_all();
+      return Status();
+    case Packet::delay_probe: return Status();
+    case Packet::barrier_ack: {
+      const Result<BarrierAck> ack = decode_barrier_ack(payload);
+      if (!ack) return ack.error();
+      if (!log_.barrier_ack(ack->number, ack->set_size)) {
+        return Status(Fault::protocol_error, "barrier ack that matches no epoch");
+      }
+      resource_.resync_may_be_done();
+      return Status();
+    }
+    case Packet::state_chg_reply:
+    case Packet::conn_st_chg_reply: {
+      const Result<StateChangeReply> reply = decode_state_change_reply(payload);
+      if (!reply) return reply.error();
+      if (!link.reply_waited_for || link.reply_arrived) {
+        return Status(Fault::protocol_error, "state change reply that nobody waits for");
+      }
+      link.reply_code = reply->code;
+      link.reply_arrived = true;
+      link.reply_event.notify_all();
+      return Status();
+    }
+    default: break;
+  }
+  Volume* volume = resource_.volume(header.volume);
+  if (volume == nullptr) return Status(Fault::protocol_error, "ack for an unknown volume");
+  return receive_block_ack(header.command, payload, *volume);
+}
+
+Status Connection::receive_block_ack(Packet command, ConstBytes payload, Volume& volume) {
+  const Result<BlockAck> ack = decode_block_ack(payload);
+  if (!ack) return ack.error();
+  const Result<ByteRange> range = checked_range(ack->sector, ack->bytes, volume.size());
+  if (!range) return range.error();
+  const bool of_resync = ack->block_id == syncer_block_id;
+  PeerAnswer answer = PeerAnswer::written;
+  switch (command) {
+    case Packet::neg_rs_dreply:
+    case Packet::rs_is_in_sync:
+    case Packet::rs_cancel: return volume.resync_answer(command, *range);
+    case Packet::rs_write_ack:
+      if (of_resync) return volume.resync_answer(command, *range);
+      answer = PeerAnswer::written_in_sync;
+      break;
+    case Packet::neg_ack:
+      if (of_resync) return volume.resync_answer(command, *range);
+      answer = PeerAnswer::refused;
+      break;
+    case Packet::write_ack: break;
+    // A write that the peer discarded because a concurrent one of ours overwrote it counts as
+    // written.
+    case Packet::superseded: break;
+    case Packet::recv_ack: answer = PeerAnswer::received; break;
+    case Packet::neg_dreply: {
+      PendingRead* read = find_read(ack->block_id);
+      if (read == nullptr || read->volume != &volume || read->done) {
+        return Status(Fault::protocol_error, "negative reply to a read that nobody asked for");
+      }
+      finish_read(*read, Status(Fault::io_error, "read at the peer"));
+      return Status();
+    }
+    default: return Status(Fault::protocol_error, "unexpected packet on the meta socket");
+  }
+  if (log_.answer(ack->block_id, volume, *range, answer) == nullptr) {
+    return Status(Fault::protocol_error, "ack for a write that is not in flight");
+  }
+  return Status();
+}
+
+}  // namespace replicator

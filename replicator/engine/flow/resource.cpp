@@ -1,0 +1,250 @@
+#include "engine/flow/resource.hpp"
+
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "engine/flow/resync.hpp"
+
+namespace replicator {
+
+Resource::Resource(io::World& world, Memory memory, std::string name, ResourceOptions options)
+    : world_(world), memory_(memory), name_(std::move(name)), options_(std::move(options)) {}
+
+Resource::~Resource() = default;
+
+Volume* Resource::volume(std::uint32_t number) noexcept {
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
+    if (volume->number() == number) return volume.get();
+  }
+  return nullptr;
+}
+
+ResourceStatus Resource::status() const {
+  ResourceStatus status;
+  status.name = name_;
+  status.has_connection = connection_ != nullptr;
+  if (connection_) {
+    status.protocol =
+        static_cast<char>('A' + static_cast<int>(connection_->options().protocol) - 1);
+    status.peer_name = connection_->peer_name();
+    status.peer = connection_->peer();
+  }
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
+    status.volumes.push_back(volume->status());
+    if (connection_) status.volumes.back().epochs = connection_->epochs();
+  }
+  return status;
+}
+
+StateContext Resource::context(const Volume& volume) const noexcept {
+  StateContext context;
+  context.has_net_config = connection_ != nullptr;
+  context.device_open = volume.is_open();
+  context.fencing = volume.disk_options_.fencing;
+  context.on_no_data = options_.on_no_data_accessible;
+  context.exposed_uuid = volume.exposed_uuid_;
+  context.attach_state = volume.attach_state_;
+  if (volume.backing_) {
+    const GenerationSet& own = volume.backing_->superblock().generations;
+    context.on_disk_current_uuid = own.current;
+    context.bitmap_uuid = own.bitmap;
+  }
+  if (connection_) {
+    const NetOptions& net = connection_->options();
+    context.two_primaries = net.allow_two_primaries;
+    context.verify_alg_set = !net.verify_alg.empty();
+    context.agreed_version = connection_->agreed_version();
+    context.handshake_in_progress = volume.peer_.state_sent;
+    for (const std::unique_ptr<Volume>& other : volumes_) {
+      if (other.get() != &volume && other->state_.peer_role == Role::primary) {
+        context.other_volume_peer_primary = true;
+      }
+    }
+  }
+  return context;
+}
+
+StateCode Resource::change(Volume& volume, StateDelta delta, bool hard) {
+  const StateVerdict verdict = judge(volume.state_, delta, hard, context(volume));
+  if (verdict.code == StateCode::success) apply(volume, verdict.next);
+  return verdict.code;
+}
+
+StateCode Resource::change_all(StateDelta delta, bool hard) {
+  StateCode worst = StateCode::success;
+  // All or none: judge first.
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
+    const StateVerdict verdict = judge(volume->state_, delta, hard, context(*volume));
+    if (static_cast<int>(verdict.code) < 1) return verdict.code;
+  }
+  for (const std::unique_ptr<Volume>& volume : volumes_)
+    worst = change(*volume, delta, hard);
+  return worst;
+}
+
+// The only place where a volume's state is assigned.
+void Resource::apply(Volume& volume, const VolumeState& next) {
+  const VolumeState before = volume.state_;
+  volume.state_ = next;
+  log::info("{}/{} {}", name_, volume.number(), describe_change(before, next));
+  const Duties duties = after_change(before, next, context(volume));
+  duties_at_once(volume, before, duties);
+  pending_.push_back(FollowUp{&volume, before, next, duties});
+  if (!following_up_) {
+    following_up_ = true;
+    tasks_.start(follow_ups());
+  }
+  changed.notify_all();
+}
+
+// What must not wait: no write may be decided on the new state before these are in place.
+void Resource::duties_at_once(Volume& volume, const VolumeState& /*before*/, const Duties& duties) {
+  if (volume.backing_) {
+    volume.backing_->superblock().flags = superblock_flags(volume.state_, volume.crashed_primary_,
+                                                           volume.backing_->superblock().flags);
+  }
+  if (duties.new_current_uuid) rotate_generation(volume);
+  if (duties.clear_crashed_primary) volume.crashed_primary_ = false;
+  Connection* connection = connection_.get();
+  if (connection == nullptr || !connection->established()) return;
+  if (duties.send_uuids) connection->send_uuids(volume);
+  if (duties.send_state) connection->send_state(volume);
+}
+
+void Resource::rotate_generation(Volume& volume) {
+  if (!volume.backing_) return;
+  GenerationSet& own = volume.backing_->superblock().generations;
+  const std::uint64_t fresh = world_.entropy.next64();
+  own.new_current(fresh, volume.state_.role == Role::primary);
+  ++volume.generation_changes_;
+  volume.exposed_uuid_ = own.current;
+  log::info("{}/{} new current UUID {:016X}:{:016X}:{:016X}:{:016X}", name_, volume.number(),
+            own.current, own.bitmap, own.history[0], own.history[1]);
+}
+
+Task<void> Resource::follow_ups() {
+  while (!pending_.empty()) {
+    FollowUp item = pending_.front();
+    pending_.erase(pending_.begin());
+    co_await follow_up(item);
+  }
+  following_up_ = false;
+  follow_ups_done_.notify_all();
+}
+
+Task<void> Resource::follow_up(FollowUp item) {
+  Volume& volume = *item.volume;
+  if (item.duties.write_bitmap && volume.has_disk()) {
+    const Status written = co_await volume.backing_->write_changed_bitmap_pages();
+    if (!written.ok()) local_disk_failed(volume);
+  }
+  if (volume.backing_ && volume.state_.disk > DiskState::failed) {
+    const std::uint64_t reached = volume.generation_changes_;
+    const Status written = co_await volume.backing_->write_superblock();
+    if (!written.ok()) local_disk_failed(volume);
+    else if (volume.generation_stable_ < reached) volume.generation_stable_ = reached;
+  }
+  if (volume.state_.disk == DiskState::failed) co_await drop_disk(volume);
+}
+
+Task<void> Resource::settled() {
+  while (following_up_) {
+    io::Event::Wait wait(follow_ups_done_);
+    co_await wait;
+  }
+}
+
+void Resource::connection_changed(ConnectionState state) {
+  StateDelta delta;
+  delta.connection(state);
+  for (const std::unique_ptr<Volume>& volume : volumes_)
+    change(*volume, delta, true);
+  connection_state_ = state;
+  changed.notify_all();
+}
+
+// on-io-error detach: a disk that failed once is not trusted again; the peer serves from now on.
+void Resource::local_disk_failed(Volume& volume) {
+  if (volume.state_.disk <= DiskState::failed) return;
+  log::error("{}/{} disk failed, detaching from {}", name_, volume.number(),
+             volume.backing_config_.disk_path);
+  StateDelta delta;
+  delta.disk(DiskState::failed);
+  change(volume, delta, true);
+}
+
+Task<void> Resource::drop_disk(Volume& volume) {
+  // Requests that were submitted to it finish with whatever the disk answers.
+  while (volume.local_pending_ != 0) {
+    io::Op op;
+    world_.clock.sleep(op, Duration::milliseconds(2));
+    co_await op;
+  }
+  StateDelta delta;
+  delta.disk(DiskState::diskless);
+  change(volume, delta, true);
+  const Status closed = co_await volume.backing_->close();
+  if (!closed.ok()) {
+    log::warning("{}/{} last meta data write failed: {}", name_, volume.number(),
+                 text(closed.fault()));
+  }
+  volume.backing_.reset();
+  changed.notify_all();
+}
+
+Task<bool> Resource::flush_disks() {
+  bool all = true;
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
+    if (!volume->has_disk() || !volume->disk_options_.disk_flushes) continue;
+    io::Op op;
+    volume->backing_->flush(op);
+    const std::int32_t flushed = co_await op;
+    if (flushed >= 0) continue;
+    volume->local_io_failed("flush", flushed, ByteRange());
+    all = false;
+  }
+  co_return all;
+}
+
+// D5, G3: what the loss made necessary is on media before the next connection attempt.
+Task<void> Resource::after_connection_loss() {
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
+    volume->resync_.reset();
+    volume->retired_.clear();
+    volume->peer_ = PeerVolume();
+    if (!volume->has_disk()) continue;
+    const Status bitmap = co_await volume->backing_->write_changed_bitmap_pages();
+    if (!bitmap.ok()) local_disk_failed(*volume);
+  }
+  co_await settled();
+}
+
+void Resource::start_resync(Volume& volume, bool source) {
+  retire_resync(volume);
+  volume.resync_ = std::make_unique<Resync>(volume, *connection_,
+                                            source ? Resync::Side::source : Resync::Side::target);
+  volume.resync_->start(connection_->link_tasks_);
+}
+
+// An ended resync lives on until the tasks it started have seen that.
+void Resource::retire_resync(Volume& volume) {
+  if (!volume.resync_) return;
+  volume.resync_->stop();
+  std::erase_if(volume.retired_, [](const auto& old) { return old->idle(); });
+  volume.retired_.push_back(std::move(volume.resync_));
+}
+
+void Resource::stop_resyncs() {
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
+    if (volume->resync_) volume->resync_->stop();
+  }
+}
+
+void Resource::resync_may_be_done() {
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
+    if (volume->resync_) volume->resync_->look_again();
+  }
+}
+
+}  // namespace replicator

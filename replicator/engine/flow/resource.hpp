@@ -1,0 +1,149 @@
+// A resource: its volumes, its one connection, its role, and the one door through which its state
+// changes.
+//   S1, S2  role changes are judged by decide/state_change and, when connected, agreed with the
+//   peer G3      a rotation happens in memory in the same instant as the state change that demands
+//   it and is on
+//           media before an unmirrored write is answered (Volume::generation_settled)
+// Administrative commands are coroutines that return DRBD's code and further lines for the
+// operator. They take turns: one command at a time per resource.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "engine/config.hpp"
+#include "engine/decide/state_change.hpp"
+#include "engine/flow/connection.hpp"
+#include "engine/flow/volume.hpp"
+#include "engine/state_delta.hpp"
+#include "engine/status.hpp"
+#include "io/buffer_pool.hpp"
+#include "io/io.hpp"
+#include "io/sync.hpp"
+
+namespace replicator {
+
+// 0 or a positive state code below 100 = success, 101.. = configuration error, negative = state
+// change error.
+struct AdminResult {
+  std::int32_t code = 0;
+  std::vector<std::string> info;  // "additional info from kernel:" lines
+
+  AdminResult() = default;
+  explicit AdminResult(std::int32_t c) : code(c) {}
+  AdminResult(std::int32_t c, std::string line) : code(c) { info.push_back(std::move(line)); }
+  [[nodiscard]] bool ok() const noexcept { return code >= 0 && code < 100; }
+};
+
+// The memory of one resource thread. Separate pools, so that the node can always receive and answer
+// what lets the peer go on, however many requests of its own wait (no deadlock between two full
+// nodes).
+struct Memory {
+  io::BufferPool& incoming;  // data packets of the peer
+  io::BufferPool& replies;   // reads for the peer
+};
+
+class Resource {
+ public:
+  Resource(io::World& world, Memory memory, std::string name, ResourceOptions options);
+  Resource(const Resource&) = delete;
+  Resource& operator=(const Resource&) = delete;
+  ~Resource();
+
+  // Administration.
+  AdminResult new_volume(std::uint32_t number, std::uint32_t minor);
+  AdminResult delete_volume(std::uint32_t number);
+  Task<AdminResult> attach(std::uint32_t number, BackingConfig backing, DiskOptions options);
+  Task<AdminResult> detach(std::uint32_t number, bool force);
+  Task<AdminResult> connect(PeerConfig peer, NetOptions options, std::string peer_name);
+  Task<AdminResult> disconnect(bool force);
+  Task<AdminResult> set_role(Role role, bool force);
+  Task<AdminResult> invalidate(std::uint32_t number, bool remote);
+  Task<AdminResult> outdate(std::uint32_t number);
+  // Everything down: demote, disconnect, detach. Volumes stay, unconfigured.
+  Task<AdminResult> down();
+  void set_options(const ResourceOptions& options) { options_ = options; }
+  AdminResult set_disk_options(std::uint32_t number, const DiskOptions& options);
+  AdminResult set_net_options(const NetOptions& options);
+
+  [[nodiscard]] const std::string& name() const noexcept { return name_; }
+  [[nodiscard]] io::World& world() noexcept { return world_; }
+  [[nodiscard]] io::BufferPool& incoming_buffers() noexcept { return memory_.incoming; }
+  [[nodiscard]] io::BufferPool& reply_buffers() noexcept { return memory_.replies; }
+  [[nodiscard]] const std::vector<std::unique_ptr<Volume>>& volumes() const noexcept {
+    return volumes_;
+  }
+  [[nodiscard]] Volume* volume(std::uint32_t number) noexcept;
+  [[nodiscard]] Connection* connection() noexcept { return connection_.get(); }
+  [[nodiscard]] const Connection* connection() const noexcept { return connection_.get(); }
+  [[nodiscard]] ResourceStatus status() const;
+  [[nodiscard]] Role role() const noexcept { return role_; }
+
+  // Any state of any volume changed, or something a status display shows.
+  io::Event changed;
+
+  // For the engine's own flows.
+  // The one door: judges and applies; follow-up work is queued. `hard`: a fact, not a request.
+  StateCode change(Volume& volume, StateDelta delta, bool hard);
+  StateCode change_all(StateDelta delta, bool hard);
+  // A change that comes from the peer's request; same rules, no further asking.
+  StateCode peer_requests(Volume* volume, std::uint32_t mask, std::uint32_t value);
+  void connection_changed(ConnectionState state);
+  void local_disk_failed(Volume& volume);
+  Task<void> after_connection_loss();
+  Task<bool> flush_disks();
+  void start_resync(Volume& volume, bool source);
+  void stop_resyncs();
+  void resync_may_be_done();
+  Task<void> finish_resync_as_target(Volume& volume, bool complete);
+  Task<void> finish_resync_as_source(Volume& volume);
+  void rotate_generation(Volume& volume);
+  // Waits until all follow-up work queued so far is done.
+  Task<void> settled();
+
+ private:
+  struct FollowUp {
+    Volume* volume;
+    VolumeState before;
+    VolumeState after;
+    Duties duties;
+  };
+  [[nodiscard]] StateContext context(const Volume& volume) const noexcept;
+  void apply(Volume& volume, const VolumeState& next);
+  void duties_at_once(Volume& volume, const VolumeState& before, const Duties& duties);
+  Task<void> follow_ups();
+  Task<void> follow_up(FollowUp item);
+  Task<AdminResult> promote(bool force);
+  Task<AdminResult> demote();
+  Task<StateCode> change_cluster_wide(Volume& volume, StateDelta delta);
+  Task<StateCode> try_promote(Volume& volume, bool force, bool& forced);
+  Task<void> drop_disk(Volume& volume);
+  Task<Status> settle_promotion(Volume& volume, bool forced);
+  Task<StateCode> demote_volume(Volume& volume);
+  Task<AdminResult> finish_attach(Volume& target);
+  Task<AdminResult> refuse_attach(Volume& target, std::int32_t code, const char* why);
+  Task<AdminResult> detach_volume(Volume& target, bool force);
+  Task<Status> determine_size(Volume& target);
+  Task<void> end_connection();
+  [[nodiscard]] StateCode judge_all(StateDelta delta) const;
+  static void retire_resync(Volume& volume);
+  Task<StateCode> disconnect_gracefully();
+
+  io::World& world_;
+  Memory memory_;
+  std::string name_;
+  ResourceOptions options_;
+  Role role_ = Role::secondary;
+  ConnectionState connection_state_ = ConnectionState::stand_alone;
+  std::vector<std::unique_ptr<Volume>> volumes_;
+  std::unique_ptr<Connection> connection_;
+  std::vector<FollowUp> pending_;
+  bool following_up_ = false;
+  io::Event follow_ups_done_;
+  io::Semaphore admin_{1};
+  io::Gate tasks_;  // last: its frames refer to everything above
+};
+
+}  // namespace replicator

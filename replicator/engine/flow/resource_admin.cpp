@@ -1,0 +1,296 @@
+// Administrative commands: each takes its turn on the resource, asks the decisions, carries them
+// out and answers with DRBD's code (control/codes.hpp numbers; the engine uses them as plain
+// integers).
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "engine/admin_codes.hpp"
+#include "engine/flow/resource.hpp"
+#include "engine/flow/resync.hpp"
+#include "metadata/layout.hpp"
+
+namespace replicator {
+
+namespace {
+
+std::int32_t attach_code(const Status& status) {
+  switch (status.fault()) {
+    case Fault::busy: return admin_disk_claimed;
+    case Fault::not_found:
+    case Fault::not_permitted: return admin_open_disk;
+    case Fault::too_small: return admin_disk_too_small;
+    case Fault::no_metadata:
+    case Fault::metadata_mismatch:
+    case Fault::malformed: return admin_meta_invalid;
+    case Fault::unclean_metadata: return admin_meta_unclean;
+    case Fault::unsupported: return admin_disk_not_block_device;
+    case Fault::out_of_range: return admin_implicit_shrink;
+    default: return admin_meta_io;
+  }
+}
+
+std::string attach_problem(const Status& status, const BackingConfig& backing) {
+  std::string line = backing.disk_path + ": " + text(status.fault());
+  if (*status.where() != '\0') line.append(" (").append(status.where()).append(")");
+  if (status.error_number() != 0) line += ", errno " + std::to_string(status.error_number());
+  return line;
+}
+
+}  // namespace
+
+AdminResult Resource::new_volume(std::uint32_t number, std::uint32_t minor) {
+  if (volume(number) != nullptr) return AdminResult(admin_minor_or_volume_exists);
+  volumes_.push_back(std::make_unique<Volume>(*this, number, minor));
+  std::sort(volumes_.begin(), volumes_.end(),
+            [](const auto& a, const auto& b) { return a->number() < b->number(); });
+  changed.notify_all();
+  return AdminResult();
+}
+
+AdminResult Resource::delete_volume(std::uint32_t number) {
+  Volume* found = volume(number);
+  if (found == nullptr) return AdminResult(admin_minor_invalid, "unknown volume");
+  const bool idle = found->backing_ == nullptr && connection_ == nullptr && !found->is_open() &&
+                    found->state_.role == Role::secondary && !following_up_;
+  if (!idle) return AdminResult(admin_minor_configured);
+  std::erase_if(volumes_, [&](const auto& volume) { return volume.get() == found; });
+  changed.notify_all();
+  return AdminResult();
+}
+
+Task<AdminResult> Resource::attach(std::uint32_t number, BackingConfig backing,
+                                   DiskOptions options) {
+  io::Semaphore::Take turn(admin_, 1);
+  co_await turn;
+  Volume* target = volume(number);
+  if (target == nullptr) co_return AdminResult(admin_minor_invalid, "unknown minor");
+  if (target->backing_ != nullptr) co_return AdminResult(admin_disk_configured);
+  StateDelta attaching;
+  attaching.disk(DiskState::attaching);
+  const StateCode begun = change(*target, attaching, false);
+  if (static_cast<int>(begun) < 1) co_return AdminResult(static_cast<std::int32_t>(begun));
+  Result<std::unique_ptr<BackingDevice>> opened =
+      co_await BackingDevice::open(world_, backing, options);
+  if (!opened) {
+    const Status status = opened.error();
+    StateDelta diskless;
+    diskless.disk(DiskState::diskless);
+    change(*target, diskless, true);
+    co_return AdminResult(attach_code(status), attach_problem(status, backing));
+  }
+  target->backing_ = std::move(*opened);
+  target->backing_config_ = std::move(backing);
+  target->disk_options_ = std::move(options);
+  co_return co_await finish_attach(*target);
+}
+
+// The device's size follows from both disks, what was agreed before, and the configuration.
+Task<Status> Resource::determine_size(Volume& target) {
+  const Superblock& superblock = target.backing_->superblock();
+  const std::uint64_t own = to_sectors(target.backing_->usable_bytes()).value();
+  const std::uint64_t peer =
+      target.peer_.sizes ? target.peer_.sizes->disk_sectors : std::uint64_t{0};
+  const std::uint64_t user = target.disk_options_.size_sectors;
+  const std::uint64_t last = superblock.la_size_sectors;
+  const std::uint64_t next = effective_size_sectors(own, peer, last, user);
+  if (user > own) co_return Status(Fault::too_small, "the configured size exceeds the disk");
+  if (last != 0 && next < last && (superblock.flags & md_flag_consistent) != 0 && user != next) {
+    co_return Status(Fault::out_of_range, "the device would shrink");
+  }
+  if (next != last) {
+    const Status resized = co_await target.backing_->resize(to_bytes(SectorCount(next)));
+    if (!resized.ok()) co_return resized;
+  }
+  target.size_ = to_bytes(SectorCount(next));
+  co_return Status();
+}
+
+// The disk is open and its meta data is read: what is it worth (docs/metadata.md#attach)?
+Task<AdminResult> Resource::finish_attach(Volume& target) {
+  const Superblock& superblock = target.backing_->superblock();
+  target.crashed_primary_ = target.backing_->crashed_primary();
+  target.attach_state_ = state_from_superblock(superblock.flags, target.disk_options_.fencing);
+  const bool current = target.exposed_uuid_ == 0 ||
+                       same_generation(target.exposed_uuid_, superblock.generations.current) ||
+                       target.state_.role != Role::primary ||
+                       target.state_.peer_disk == DiskState::up_to_date;
+  if (!current) {
+    co_return co_await refuse_attach(target, admin_data_not_current,
+                                     "the disk holds another generation than the data in use");
+  }
+  const Status sized = co_await determine_size(target);
+  if (!sized.ok()) co_return co_await refuse_attach(target, attach_code(sized), sized.where());
+  const bool connected = connection_ && connection_->established();
+  StateDelta attached;
+  if (connected) {
+    attached.disk(DiskState::negotiating);
+  } else {
+    attached.disk(target.attach_state_.disk);
+    if (target.attach_state_.peer_disk == DiskState::outdated) {
+      attached.peer_disk(DiskState::outdated);
+    }
+  }
+  const StateCode code = change(target, attached, true);
+  if (static_cast<int>(code) < 1) {
+    co_return co_await refuse_attach(target, static_cast<std::int32_t>(code), "");
+  }
+  if (connected) {
+    connection_->send_sizes(target, false);
+    connection_->send_uuids(target);
+    connection_->send_state(target);
+  }
+  co_await settled();
+  co_return AdminResult();
+}
+
+Task<AdminResult> Resource::refuse_attach(Volume& target, std::int32_t code, const char* why) {
+  const Status closed = co_await target.backing_->close();
+  static_cast<void>(closed);  // the refusal is the news
+  target.backing_.reset();
+  StateDelta diskless;
+  diskless.disk(DiskState::diskless);
+  change(target, diskless, true);
+  AdminResult result(code);
+  if (*why != '\0') result.info.emplace_back(why);
+  co_return result;
+}
+
+Task<AdminResult> Resource::detach(std::uint32_t number, bool force) {
+  io::Semaphore::Take turn(admin_, 1);
+  co_await turn;
+  Volume* target = volume(number);
+  if (target == nullptr) co_return AdminResult(admin_minor_invalid, "unknown minor");
+  co_return co_await detach_volume(*target, force);
+}
+
+Task<AdminResult> Resource::detach_volume(Volume& target, bool force) {
+  if (target.backing_ == nullptr) co_return AdminResult();
+  StateDelta failed;
+  failed.disk(DiskState::failed);
+  if (force) {
+    change(target, failed, true);
+  } else {
+    // Everything answered so far is on media before the disk goes (D3).
+    if (target.state_.role == Role::primary) {
+      const Status flushed = co_await target.flush_both();
+      if (!flushed.ok()) co_return AdminResult(admin_meta_io, "flush failed");
+    }
+    const StateCode code = co_await change_cluster_wide(target, failed);
+    if (static_cast<int>(code) < 1) co_return AdminResult(static_cast<std::int32_t>(code));
+  }
+  while (target.backing_ != nullptr) {
+    io::Event::Wait wait(changed);
+    co_await wait;
+  }
+  co_return AdminResult();
+}
+
+Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::string peer_name) {
+  io::Semaphore::Take turn(admin_, 1);
+  co_await turn;
+  if (connection_ && !connection_->ended()) co_return AdminResult(admin_net_configured);
+  if (options.discard_my_data && role_ == Role::primary) {
+    co_return AdminResult(admin_discard_impossible);
+  }
+  if (!options.data_integrity_alg.empty()) {
+    co_return AdminResult(admin_integrity_alg, "data-integrity-alg is not offered; remove it");
+  }
+  connection_ = std::make_unique<Connection>(*this, std::move(peer), std::move(options),
+                                             std::move(peer_name));
+  connection_->start();
+  co_return AdminResult();
+}
+
+Task<AdminResult> Resource::disconnect(bool force) {
+  io::Semaphore::Take turn(admin_, 1);
+  co_await turn;
+  if (!connection_) co_return AdminResult();
+  if (!force && connection_->established()) {
+    const StateCode code = co_await disconnect_gracefully();
+    if (static_cast<int>(code) < 1) co_return AdminResult(static_cast<std::int32_t>(code));
+  }
+  co_await end_connection();
+  co_return AdminResult();
+}
+
+Task<void> Resource::end_connection() {
+  co_await connection_->stop();
+  co_await settled();
+  connection_.reset();
+  changed.notify_all();
+}
+
+// Asks the peer; escalates as DRBD does: plain, with the peer outdated (-7), with ourselves
+// outdated (-10).
+Task<StateCode> Resource::disconnect_gracefully() {
+  // What was answered is stable on both sides before they part.
+  for (const std::unique_ptr<Volume>& each : volumes_) {
+    if (each->state_.role != Role::primary) continue;
+    const Status flushed = co_await each->flush_both();
+    static_cast<void>(flushed);  // what the peer lacks is marked when the connection ends
+  }
+  StateDelta delta;
+  delta.connection(ConnectionState::disconnecting);
+  StateCode code = judge_all(delta);
+  if (code == StateCode::primary_nop) {
+    delta.peer_disk(DiskState::outdated);
+    code = judge_all(delta);
+  }
+  if (static_cast<int>(code) < 1) co_return code;
+  std::int32_t reply = co_await connection_->ask_peer(nullptr, delta.mask, delta.value);
+  if (reply < 1 && connection_->established()) {
+    StateDelta outdating;
+    outdating.connection(ConnectionState::disconnecting).disk(DiskState::outdated);
+    const StateCode possible = judge_all(outdating);
+    if (static_cast<int>(possible) < 1) co_return StateCode::refused_by_peer;
+    delta = outdating;
+    reply = co_await connection_->ask_peer(nullptr, delta.mask, delta.value);
+    if (reply < 1 && connection_->established()) co_return StateCode::refused_by_peer;
+  }
+  // The disk states belong to the change; the connection state follows when the link ends.
+  StateDelta disks = delta;
+  disks.mask &= ~0x1f0U;
+  disks.value &= ~0x1f0U;
+  if (disks.mask != 0) change_all(disks, true);
+  co_return StateCode::success;
+}
+
+Task<AdminResult> Resource::outdate(std::uint32_t number) {
+  io::Semaphore::Take turn(admin_, 1);
+  co_await turn;
+  Volume* target = volume(number);
+  if (target == nullptr) co_return AdminResult(admin_minor_invalid, "unknown minor");
+  StateDelta delta;
+  delta.disk(DiskState::outdated);
+  const StateCode code = change(*target, delta, false);
+  co_await settled();
+  co_return AdminResult(std::min(static_cast<std::int32_t>(code), 0));
+}
+
+Task<AdminResult> Resource::down() {
+  io::Semaphore::Take turn(admin_, 1);
+  co_await turn;
+  if (role_ == Role::primary) {
+    AdminResult demoted = co_await demote();
+    if (!demoted.ok()) {
+      demoted.info.emplace_back("failed to demote");
+      co_return demoted;
+    }
+  }
+  if (connection_) {
+    if (connection_->established()) {
+      const StateCode asked = co_await disconnect_gracefully();
+      static_cast<void>(asked);  // going down anyway
+    }
+    co_await end_connection();
+  }
+  for (const std::unique_ptr<Volume>& each : volumes_) {
+    const AdminResult detached = co_await detach_volume(*each, true);
+    if (!detached.ok()) co_return detached;
+  }
+  co_await settled();
+  co_return AdminResult();
+}
+
+}  // namespace replicator

@@ -1,0 +1,252 @@
+#include "engine/flow/resync.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <utility>
+
+#include "base/log.hpp"
+#include "engine/flow/resource.hpp"
+#include "engine/flow/volume.hpp"
+
+namespace replicator {
+
+namespace {
+
+constexpr Duration pace_step = Duration::milliseconds(100);
+constexpr Duration extent_retry = Duration::milliseconds(10);
+constexpr std::size_t requests_in_flight = 64;
+constexpr std::uint32_t steps_between_bitmap_writes = 20;  // 2 s
+
+std::uint64_t blocks(ByteRange range) { return ceil_div(range.length.value(), block_bytes); }
+
+}  // namespace
+
+Resync::Resync(Volume& volume, Connection& connection, Side side)
+    : volume_(volume),
+      connection_(connection),
+      side_(side),
+      total_blocks_(volume.out_of_sync_blocks()),
+      pacer_(volume.pacing()),
+      marks_(total_blocks_, volume.resource().world().clock.now()) {
+  requests_.reserve(requests_in_flight);
+  written_.reserve(requests_in_flight);
+  flushing_.reserve(requests_in_flight);
+}
+
+void Resync::start(io::Gate& tasks) {
+  tasks.start(counted(pace()));
+  if (side_ == Side::source) return;
+  tasks.start(counted(stabilize()));
+  tasks.start(counted(request_loop()));
+}
+
+Task<void> Resync::counted(Task<void> task) {
+  ++tasks_;
+  co_await task;
+  --tasks_;
+}
+
+void Resync::stop() noexcept {
+  stopping_ = true;
+  progress_event_.notify_all();
+  written_event_.notify_all();
+  if (tick_ != nullptr) volume_.resource().world().clock.wake(*tick_);
+}
+
+std::uint64_t Resync::left_blocks() const noexcept { return volume_.out_of_sync_blocks(); }
+
+bool Resync::done() const noexcept { return requests_.empty() && left_blocks() <= failed_blocks_; }
+
+SyncProgress Resync::progress() const {
+  SyncProgress progress = marks_.progress(volume_.resource().world().clock.now(), left_blocks());
+  progress.failed_blocks = failed_blocks_;
+  if (side_ == Side::target) progress.want_kib_per_second = pacer_.want_kib_per_second();
+  return progress;
+}
+
+// Every 100 ms: feeds the pacer, keeps the progress marks and, now and then, saves progress on
+// media.
+Task<void> Resync::pace() {
+  std::uint32_t steps = 0;
+  while (!stopping_) {
+    if (side_ == Side::target) {
+      budget_blocks_ =
+          pacer_.step(answered_blocks_, in_flight_blocks_, volume_.application_io_seen());
+      answered_blocks_ = 0;
+    }
+    marks_.update(volume_.resource().world().clock.now(), left_blocks());
+    progress_event_.notify_all();
+    if (++steps % steps_between_bitmap_writes == 0 && volume_.has_disk()) {
+      const Status written = co_await volume_.backing()->write_changed_bitmap_pages();
+      if (!written.ok()) volume_.local_io_failed("bitmap", -written.error_number(), ByteRange());
+    }
+    if (stopping_) break;
+    io::Op op;
+    tick_ = &op;
+    volume_.resource().world().clock.sleep(op, pace_step);
+    co_await op;
+    tick_ = nullptr;
+  }
+}
+
+Task<void> Resync::request_loop() {
+  while (!stopping_) {
+    if (done()) {
+      co_await finish_target();
+      break;
+    }
+    extent_busy_ = false;
+    while (!stopping_ && requests_.size() < requests_in_flight && request_next()) {
+    }
+    if (stopping_ || done()) continue;
+    if (extent_busy_) {
+      // An application write is in doubt there; its epoch must end first.
+      connection_.close_epoch();
+      io::Op op;
+      volume_.resource().world().clock.sleep(op, extent_retry);
+      co_await op;
+      continue;
+    }
+    io::Event::Wait wait(progress_event_);
+    co_await wait;
+  }
+}
+
+// Sends one request; false when nothing can be requested now.
+bool Resync::request_next() {
+  if (budget_blocks_ == 0) return false;
+  const Bitmap& bitmap = volume_.backing()->bitmap();
+  const std::optional<ByteRange> range = next_resync_range(bitmap, position_, volume_.size());
+  if (!range) {
+    // Start over for what was marked behind us, but only when no answer is outstanding.
+    if (position_ != 0 && requests_.empty()) {
+      position_ = 0;
+      return true;
+    }
+    return false;
+  }
+  // While it is only wanted, the lock already keeps new application writes out (L3).
+  if (!volume_.backing()->try_lock_resync(*range, next_lock_)) {
+    extent_busy_ = true;
+    return false;
+  }
+  Request request;
+  request.range = *range;
+  request.lock = std::move(next_lock_);
+  const std::uint64_t count = blocks(*range);
+  position_ = range->begin.value() / block_bytes + count;
+  budget_blocks_ -= std::min(budget_blocks_, count);
+  in_flight_blocks_ += count;
+  requests_.push_back(std::move(request));
+  connection_.request_resync(volume_, *range);
+  return true;
+}
+
+Resync::Request* Resync::find(ByteRange range) noexcept {
+  for (Request& request : requests_) {
+    if (request.range == range) return &request;
+  }
+  return nullptr;
+}
+
+bool Resync::expects(ByteRange range) const noexcept {
+  return std::any_of(requests_.begin(), requests_.end(), [&](const Request& request) {
+    return request.range == range && !request.answered;
+  });
+}
+
+void Resync::drop(Request& request) noexcept {
+  const std::uint64_t count = blocks(request.range);
+  in_flight_blocks_ -= count;
+  answered_blocks_ += count;
+  if (&request != &requests_.back()) request = std::move(requests_.back());
+  requests_.pop_back();
+  progress_event_.notify_all();
+}
+
+Task<void> Resync::write(ByteRange range, io::BufferPool::Buffer data, bool zeroes) {
+  ++tasks_;
+  find(range)->answered = true;
+  io::RangeLock::Turn turn(volume_.incoming_writes_, range);
+  co_await turn;
+  std::int32_t moved = -ENODEV;
+  if (volume_.has_disk()) {
+    io::Op op;
+    ++volume_.local_pending_;
+    if (zeroes) volume_.backing()->write_zeroes(op, range, true);
+    else volume_.backing()->write(op, range.begin, data.bytes(), io::Durability::cached);
+    moved = co_await op;
+    --volume_.local_pending_;
+  }
+  turn.release();
+  data.reset();
+  if (moved >= 0) {
+    written_.push_back(range);
+    written_event_.notify_all();
+    --tasks_;
+    co_return;
+  }
+  volume_.local_io_failed("resync write", moved, range);
+  connection_.send_block_ack(volume_, Packet::neg_ack, to_sector(range.begin),
+                             static_cast<std::uint32_t>(range.length.value()), syncer_block_id);
+  failed_blocks_ += blocks(range);
+  if (Request* request = find(range)) drop(*request);
+  --tasks_;
+}
+
+// E3: one flush for everything written meanwhile, then the acks.
+Task<void> Resync::stabilize() {
+  while (!stopping_) {
+    if (written_.empty()) {
+      io::Event::Wait wait(written_event_);
+      co_await wait;
+      continue;
+    }
+    std::swap(written_, flushing_);
+    io::Op op;
+    if (!volume_.has_disk()) break;
+    volume_.backing()->flush(op);
+    const std::int32_t flushed = co_await op;
+    if (flushed < 0) volume_.local_io_failed("resync flush", flushed, ByteRange());
+    for (const ByteRange& range : flushing_)
+      settle(range, flushed >= 0);
+    flushing_.clear();
+  }
+}
+
+void Resync::settle(ByteRange range, bool in_sync) {
+  if (in_sync) volume_.clear_out_of_sync(range);
+  else failed_blocks_ += blocks(range);
+  connection_.send_block_ack(volume_, in_sync ? Packet::rs_write_ack : Packet::neg_ack,
+                             to_sector(range.begin),
+                             static_cast<std::uint32_t>(range.length.value()), syncer_block_id);
+  if (Request* request = find(range)) drop(*request);
+}
+
+bool Resync::answered_without_data(Packet command, ByteRange range) {
+  Request* request = find(range);
+  if (request == nullptr || request->answered) return false;
+  if (command == Packet::rs_is_in_sync) volume_.clear_out_of_sync(range);
+  if (command == Packet::neg_rs_dreply) failed_blocks_ += blocks(range);
+  if (command == Packet::rs_cancel) position_ = 0;
+  drop(*request);
+  return true;
+}
+
+void Resync::read_failed(ByteRange range) noexcept { failed_blocks_ += blocks(range); }
+
+bool Resync::acknowledged(Packet command, ByteRange range) {
+  if (command == Packet::rs_write_ack) volume_.clear_out_of_sync(range);
+  else if (command == Packet::neg_ack) failed_blocks_ += blocks(range);
+  else return false;
+  return true;
+}
+
+// docs/protocol.md#resync-end: the ping makes sure that the source has seen every ack of ours.
+Task<void> Resync::finish_target() {
+  const bool alive = co_await connection_.ping_peer();
+  if (!alive || stopping_) co_return;
+  co_await volume_.resource().finish_resync_as_target(volume_, failed_blocks_ == 0);
+}
+
+}  // namespace replicator

@@ -1,0 +1,101 @@
+// One resync of one volume, on either side, from SyncSource/SyncTarget until it ends or the link
+// fails.
+//   E3  the target clears its bits and acknowledges only after a flush: what the source then clears
+//   is on
+//       both media
+//   E4  resync data and application writes to one block are applied in order of arrival; the source
+//       reads a block only while no application write to its extent is in doubt
+//   L3  ends under continuous application writes: their ranges become clean as they are mirrored
+//   S5  the target stays Inconsistent until the end is on media
+// Normative: docs/protocol.md#resync.
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "base/time.hpp"
+#include "engine/decide/pacing.hpp"
+#include "engine/decide/progress.hpp"
+#include "engine/flow/backing_device.hpp"
+#include "engine/flow/connection.hpp"
+#include "engine/status.hpp"
+#include "io/buffer_pool.hpp"
+
+namespace replicator {
+
+class Volume;
+
+class Resync {
+ public:
+  enum class Side : std::uint8_t { source, target };
+
+  // The counters start from the volume's bitmap as it is now.
+  Resync(Volume& volume, Connection& connection, Side side);
+  Resync(const Resync&) = delete;
+  Resync& operator=(const Resync&) = delete;
+
+  // Target: starts requesting. Source: only keeps count. Tasks run in `tasks` and hold no reference
+  // to this object once stop() was called and the gate is empty.
+  void start(io::Gate& tasks);
+  void stop() noexcept;
+  // No task of this resync runs any more.
+  [[nodiscard]] bool idle() const noexcept { return tasks_ == 0; }
+
+  [[nodiscard]] Side side() const noexcept { return side_; }
+  [[nodiscard]] SyncProgress progress() const;
+  [[nodiscard]] std::uint64_t failed_blocks() const noexcept { return failed_blocks_; }
+
+  // Target: data for a range that was requested; false when nobody asked for it.
+  bool expects(ByteRange range) const noexcept;
+  Task<void> write(ByteRange range, io::BufferPool::Buffer data, bool zeroes);
+  // Target: the source could not (neg_rs_dreply, rs_cancel) or need not (rs_is_in_sync) send it.
+  bool answered_without_data(Packet command, ByteRange range);
+
+  // Source.
+  void read_failed(ByteRange range) noexcept;
+  bool acknowledged(Packet command, ByteRange range);
+  // Something changed that may let the target finish.
+  void look_again() noexcept { progress_event_.notify_all(); }
+
+ private:
+  struct Request {
+    ByteRange range;
+    ResyncLock lock;
+    bool answered = false;
+  };
+  Task<void> request_loop();
+  Task<void> pace();
+  Task<void> stabilize();
+  Task<void> finish_target();
+  Task<void> counted(Task<void> task);
+  bool request_next();
+  void settle(ByteRange range, bool in_sync);
+  Request* find(ByteRange range) noexcept;
+  void drop(Request& request) noexcept;
+  [[nodiscard]] bool done() const noexcept;
+  [[nodiscard]] std::uint64_t left_blocks() const noexcept;
+
+  Volume& volume_;
+  Connection& connection_;
+  Side side_;
+  std::uint32_t tasks_ = 0;
+  bool stopping_ = false;
+  std::uint64_t total_blocks_;
+  std::uint64_t failed_blocks_ = 0;
+  std::uint64_t position_ = 0;       // bit to look from
+  std::uint64_t budget_blocks_ = 0;  // may be requested before the next step of the pacer
+  std::uint64_t in_flight_blocks_ = 0;
+  std::uint64_t answered_blocks_ = 0;  // since the last step
+  bool extent_busy_ = false;
+  ResyncPacer pacer_;
+  SyncMarks marks_;
+  ResyncLock next_lock_;            // of the extent that is waited for
+  std::vector<Request> requests_;   // requested and not settled
+  std::vector<ByteRange> written_;  // in the disk's cache, waiting for the flush
+  std::vector<ByteRange> flushing_;
+  io::Event progress_event_;
+  io::Event written_event_;
+  io::Op* tick_ = nullptr;
+};
+
+}  // namespace replicator

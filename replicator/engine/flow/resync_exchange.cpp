@@ -1,0 +1,232 @@
+// From the bitmap exchange to the start of a resync, the blocks in between, and its end on either
+// side.
+//   E7  out-of-sync notices follow the bitmap and precede the sync identifier on the same socket
+//   G3, G7  identifiers are on media before the packet that tells the peer of them
+//   S5  the target is Consistent again only when the end of the resync is on media
+// Normative: docs/protocol.md#resync.
+#include <utility>
+#include <vector>
+
+#include "base/log.hpp"
+#include "engine/flow/connection.hpp"
+#include "engine/flow/resource.hpp"
+#include "engine/flow/resync.hpp"
+
+namespace replicator {
+
+namespace {
+
+using C = ConnectionState;
+using D = DiskState;
+
+constexpr std::uint64_t sync_uuid_step = 1ULL << 48U;
+constexpr std::size_t bitmap_backlog = 256U * 1024U;  // unsent bytes after which we wait
+
+}  // namespace
+
+Task<void> Connection::send_bitmap(Volume& volume) {
+  PeerLink& link = *link_;
+  BitmapSender sender(volume.backing_->bitmap().words(), volume.backing_->bitmap().size().value(),
+                      link.agreed_version, options_.use_rle);
+  std::array<std::byte, bitmap_packet_bytes_max> chunk{};
+  while (!sender.done() && !link.failed() && volume.backing_) {
+    const BitmapChunk next = sender.next(chunk);
+    link.send_bytes(Socket::data, next.packet, static_cast<std::uint16_t>(volume.number()),
+                    ConstBytes(chunk).first(next.bytes));
+    if (link.data.queued_bytes() > bitmap_backlog) {
+      io::Event::Wait wait(link.data.idle_event);
+      co_await wait;
+    }
+  }
+}
+
+// The whole bitmap of the peer is merged into ours.
+Task<Status> Connection::bitmap_received(Volume& volume) {
+  volume.backing_->bitmap().recount();
+  if (volume.state_.connection == C::wf_bitmap_t) {
+    // Our merged bitmap goes back before we wait for the sync identifier.
+    co_await send_bitmap(volume);
+    StateDelta delta;
+    delta.connection(C::wf_sync_uuid);
+    const StateCode code = resource_.change(volume, delta, true);
+    if (static_cast<int>(code) < 1) co_return Status(Fault::protocol_error, "bitmap exchange");
+    co_return Status();
+  }
+  co_return co_await start_as_source(volume);
+}
+
+Task<Status> Connection::start_as_source(Volume& volume) {
+  GenerationSet& own = volume.backing_->superblock().generations;
+  const std::uint64_t fresh = own.bitmap != 0 && own.bitmap != uuid_just_created
+                                  ? own.bitmap + sync_uuid_step
+                                  : resource_.world().entropy.next64();
+  own.rotate_bitmap(fresh);
+  // On media before the peer hears of it; until then writes are still announced as out of sync
+  // (E7).
+  const Status written = co_await volume.backing_->write_superblock();
+  if (!written.ok()) co_return written;
+  if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
+  StateDelta delta;
+  delta.connection(C::sync_source).peer_disk(D::inconsistent);
+  const StateCode code = resource_.change(volume, delta, true);
+  if (static_cast<int>(code) < 1) co_return Status(Fault::protocol_error, "resync start");
+  send_sync_uuid(volume, fresh);
+  log::info("{}/{} Began resync as SyncSource (will sync {} KB [{} bits set]).", resource_.name(),
+            volume.number(), volume.out_of_sync_blocks() * 4, volume.out_of_sync_blocks());
+  resource_.start_resync(volume, true);
+  co_return Status();
+}
+
+Task<Status> Connection::receive_sync_uuid(ConstBytes payload, Volume& volume) {
+  const Result<SyncUuid> word = decode_sync_uuid(payload);
+  if (!word) co_return word.error();
+  const bool expected = volume.backing_ && (volume.state_.connection == C::wf_sync_uuid ||
+                                            volume.state_.connection == C::behind);
+  if (!expected) co_return Status(Fault::protocol_error, "sync identifier in the wrong state");
+  GenerationSet& own = volume.backing_->superblock().generations;
+  own.set_current(word->uuid, volume.state_.role == Role::primary);
+  own.bitmap = 0;
+  StateDelta delta;
+  delta.connection(C::sync_target).disk(D::inconsistent);
+  const StateCode code = resource_.change(volume, delta, true);
+  if (static_cast<int>(code) < 1) co_return Status(Fault::protocol_error, "resync start");
+  const Status written = co_await volume.backing_->write_superblock();
+  if (!written.ok()) co_return written;
+  if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
+  log::info("{}/{} Began resync as SyncTarget (will sync {} KB [{} bits set]).", resource_.name(),
+            volume.number(), volume.out_of_sync_blocks() * 4, volume.out_of_sync_blocks());
+  resource_.start_resync(volume, false);
+  co_return Status();
+}
+
+void Connection::request_resync(Volume& volume, ByteRange range) {
+  BlockRequest request;
+  request.sector = to_sector(range.begin);
+  request.block_id = syncer_block_id;
+  request.bytes = static_cast<std::uint32_t>(range.length.value());
+  link_->send(Socket::data, Packet::rs_data_request, static_cast<std::uint16_t>(volume.number()),
+              request);
+}
+
+// Source: one block range for the target. The extent is ours while we read (E4): every application
+// write to it is stable on both sides by then, and new ones wait.
+Task<void> Connection::serve_resync(Volume& volume, BlockRequest request, ByteRange range) {
+  ++serving_;
+  const Status status = co_await read_for_resync(volume, request, range);
+  if (!status.ok()) {
+    if (volume.resync_) volume.resync_->read_failed(range);
+    send_block_ack(volume, Packet::neg_rs_dreply, request.sector, request.bytes, request.block_id);
+  }
+  --serving_;
+  served_.notify_all();
+}
+
+Task<Status> Connection::read_for_resync(Volume& volume, BlockRequest request, ByteRange range) {
+  if (!volume.has_disk() || volume.state_.disk != D::up_to_date) {
+    co_return Status(Fault::no_good_data, "resync read");
+  }
+  io::BufferPool::Buffer buffer = co_await resource_.reply_buffers().take(request.bytes);
+  ResyncLock lock;
+  while (!volume.backing_->try_lock_resync(range, lock)) {
+    close_epoch();  // what is in doubt there becomes stable sooner
+    io::Op op;
+    resource_.world().clock.sleep(op, Duration::milliseconds(5));
+    co_await op;
+    if (link_->failed() || !volume.has_disk()) {
+      co_return Status(Fault::connection_lost, "resync read");
+    }
+  }
+  io::Op op;
+  ++volume.local_pending_;
+  volume.backing_->read(op, range.begin, buffer.bytes());
+  const std::int32_t moved = co_await op;
+  --volume.local_pending_;
+  if (moved < 0) {
+    volume.local_io_failed("resync read", moved, range);
+    co_return Status(Fault::io_error, "resync read", -moved);
+  }
+  send_data_reply(volume, Packet::rs_data_reply, request.sector, request.block_id,
+                  std::move(buffer));
+  co_return Status();
+}
+
+Task<Status> Connection::receive_resync_data(const PacketHeader& header, Volume& volume) {
+  PeerLink& link = *link_;
+  const Status filled = co_await link.data_reader.fill(data_header_bytes, Duration::forever());
+  if (!filled.ok()) co_return filled;
+  const Result<DataHeader> decoded = decode_data_header(link.data_reader.take(data_header_bytes));
+  if (!decoded) co_return decoded.error();
+  const std::uint32_t bytes = header.length - static_cast<std::uint32_t>(data_header_bytes);
+  const Result<ByteRange> range = checked_range(decoded->sector, bytes, volume.size());
+  if (!range) co_return range.error();
+  volume.net_received_ += bytes;
+  const bool expected = volume.resync_ && volume.resync_->side() == Resync::Side::target &&
+                        volume.resync_->expects(*range);
+  if (!expected) co_return Status(Fault::protocol_error, "resync data that nobody asked for");
+  io::BufferPool::Buffer buffer = co_await resource_.incoming_buffers().take(bytes);
+  const Status read = co_await link.data_reader.read_into(buffer.bytes());
+  if (!read.ok()) co_return read;
+  link_tasks_.start(volume.resync_->write(*range, std::move(buffer), false));
+  co_return Status();
+}
+
+Status Volume::resync_answer(Packet command, ByteRange range) {
+  if (!resync_) return Status();  // it ended meanwhile
+  const bool known = resync_->side() == Resync::Side::source
+                         ? resync_->acknowledged(command, range)
+                         : resync_->answered_without_data(command, range);
+  return known ? Status() : Status(Fault::protocol_error, "resync answer that nobody waits for");
+}
+
+// P_RS_DEALLOCATED answers only P_RS_THIN_REQ, which we do not send.
+Status Volume::resync_deallocated(ConstBytes /*payload*/) {
+  return Status(Fault::protocol_error, "P_RS_DEALLOCATED that nobody asked for");
+}
+
+// The target's end (docs/protocol.md#resync-end). With failed blocks it stays Inconsistent.
+Task<void> Resource::finish_resync_as_target(Volume& volume, bool complete) {
+  if (!volume.backing_ || !connection_ || !connection_->established()) co_return;
+  if (volume.state_.connection != C::sync_target && volume.state_.connection != C::paused_sync_t) {
+    co_return;
+  }
+  StateDelta delta;
+  delta.connection(C::connected);
+  GenerationSet& own = volume.backing_->superblock().generations;
+  if (complete) {
+    // The peer's set as it was before the resync began, then its current generation.
+    const Uuids& peer = *volume.peer_.uuids;
+    const std::uint64_t sync_uuid = own.current;
+    own.bitmap = peer.bitmap;
+    own.history[0] = peer.history[0];
+    own.history[1] = peer.history[1];
+    own.rotate_bitmap(sync_uuid);
+    own.set_current(peer.current, volume.state_.role == Role::primary);
+    own.clear_bitmap();
+    volume.exposed_uuid_ = own.current;
+    delta.disk(D::up_to_date);
+  }
+  log::info("{}/{} Resync done ({})", name_, volume.number(),
+            complete ? "complete" : "with failed blocks");
+  change(volume, delta, true);
+  retire_resync(volume);
+  co_await settled();
+  if (connection_ && connection_->established()) connection_->send_state(volume);
+}
+
+Task<void> Resource::finish_resync_as_source(Volume& volume) {
+  const std::uint64_t failed = volume.resync_ ? volume.resync_->failed_blocks() : 0;
+  if (volume.out_of_sync_blocks() > failed) {
+    log::warning("{}/{} the peer finished the resync, but {} bits are set here", name_,
+                 volume.number(), volume.out_of_sync_blocks());
+    co_return;
+  }
+  if (volume.backing_) volume.backing_->superblock().generations.clear_bitmap();
+  StateDelta delta;
+  delta.connection(C::connected).peer_disk(D::up_to_date);
+  log::info("{}/{} Resync done", name_, volume.number());
+  change(volume, delta, true);
+  retire_resync(volume);
+  co_await settled();
+}
+
+}  // namespace replicator

@@ -1,0 +1,135 @@
+#include "engine/flow/transfer_log.hpp"
+
+#include <utility>
+
+#include "engine/flow/volume.hpp"
+
+namespace replicator {
+
+TransferLog::TransferLog(std::uint32_t capacity) : slots_(capacity), reuse_(capacity, 0) {
+  free_.reserve(capacity);
+  for (std::uint32_t index = capacity; index > 0; --index)
+    free_.push_back(index - 1);
+}
+
+MirroredWrite& TransferLog::add(Volume& volume, ByteRange range, ActivityHold hold) {
+  ensure(!free_.empty());
+  const std::uint32_t index = free_.back();
+  free_.pop_back();
+  ++in_use_;
+  MirroredWrite& entry = slots_[index];
+  entry.volume = &volume;
+  entry.range = range;
+  entry.hold = std::move(hold);
+  entry.mark.reset();
+  entry.block_id = (std::uint64_t{++reuse_[index]} << 32U) | (index + 1);
+  entry.epoch = current_epoch_;
+  entry.answer = PeerAnswer::pending;
+  entry.owned = true;
+  entry.local_ok = false;
+  entry.epoch_stable = false;
+  log_.push_back(entry);
+  ++open_writes_;
+  return entry;
+}
+
+MirroredWrite* TransferLog::find(std::uint64_t block_id) noexcept {
+  const std::uint64_t index = (block_id & 0xffffffffULL) - 1;
+  if (index >= slots_.size()) return nullptr;
+  MirroredWrite& entry = slots_[index];
+  return entry.linked() && entry.block_id == block_id ? &entry : nullptr;
+}
+
+MirroredWrite* TransferLog::answer(std::uint64_t block_id, Volume& volume, ByteRange range,
+                                   PeerAnswer answer) {
+  MirroredWrite* entry = find(block_id);
+  if (entry == nullptr || entry->volume != &volume || !(entry->range == range)) return nullptr;
+  const bool open = entry->answer == PeerAnswer::pending || entry->answer == PeerAnswer::received;
+  if (!open || entry->epoch_stable) return nullptr;
+  entry->answer = answer;
+  if (answer == PeerAnswer::refused) volume.mark_out_of_sync(range);
+  entry->answered.notify_all();
+  return entry;
+}
+
+void TransferLog::finish(MirroredWrite& entry, bool local_ok) {
+  ensure(entry.owned && entry.mark.sent());
+  entry.owned = false;
+  entry.local_ok = local_ok;
+  if (!local_ok) entry.volume->mark_out_of_sync(entry.range);
+  if (entry.epoch_stable || entry.answer == PeerAnswer::lost) release(entry);
+}
+
+std::uint32_t TransferLog::close_epoch() {
+  ensure(open_writes_ > 0);
+  closed_.push_back(Epoch{current_epoch_, open_writes_});
+  open_writes_ = 0;
+  ++epochs_closed_;
+  return current_epoch_++;
+}
+
+bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
+  if (closed_.empty() || closed_.front().number != number || closed_.front().writes != set_size) {
+    return false;
+  }
+  std::uint32_t seen = 0;
+  for (MirroredWrite* entry = log_.first(); seen < set_size; entry = log_.next(*entry)) {
+    if (entry == nullptr) return false;
+    if (entry->epoch != number || entry->epoch_stable) continue;
+    if (entry->answer == PeerAnswer::pending) return false;
+    ++seen;
+  }
+  MirroredWrite* entry = log_.first();
+  while (seen > 0) {
+    MirroredWrite* next = log_.next(*entry);
+    if (entry->epoch == number && !entry->epoch_stable) {
+      entry->epoch_stable = true;
+      --seen;
+      if (!entry->owned) release(*entry);
+    }
+    entry = next;
+  }
+  closed_.pop_front();
+  ++epochs_acked_;
+  epoch_acked.notify_all();
+  return true;
+}
+
+// What the fate of the write means for the bitmap, once both sides are known.
+void TransferLog::settle(MirroredWrite& entry) {
+  if (entry.local_ok && entry.epoch_stable && entry.answer == PeerAnswer::written_in_sync) {
+    entry.volume->clear_out_of_sync(entry.range);  // E3: on media on both sides
+  }
+}
+
+void TransferLog::release(MirroredWrite& entry) {
+  settle(entry);
+  entry.unlink();
+  entry.hold = ActivityHold();
+  entry.volume = nullptr;
+  --in_use_;
+  free_.push_back(static_cast<std::uint32_t>(entry.block_id & 0xffffffffULL) - 1);
+  room.notify_all();
+}
+
+void TransferLog::lose_all() {
+  ++generation_;
+  MirroredWrite* entry = log_.first();
+  while (entry != nullptr) {
+    MirroredWrite* next = log_.next(*entry);
+    if (!entry->epoch_stable) {
+      entry->volume->mark_out_of_sync(entry->range);
+      entry->answer = PeerAnswer::lost;
+      if (entry->owned) entry->answered.notify_all();
+      else release(*entry);
+    }
+    entry = next;
+  }
+  closed_.clear();
+  if (open_writes_ > 0) ++current_epoch_;
+  open_writes_ = 0;
+  epochs_acked_ = epochs_closed_;
+  epoch_acked.notify_all();
+}
+
+}  // namespace replicator

@@ -1,0 +1,107 @@
+// Mirrored writes between submission and the peer's barrier ack.
+//   D5  until the barrier ack of its epoch a write is in doubt: its extents stay hot, and when the
+//       connection is lost its range is marked out of sync, even if it was write-acked
+//   E6  an entry exists exactly for the writes that were sent as data
+//   P6  a fixed number of entries; when all are in use, writers wait
+// One log per connection, shared by all volumes (docs/protocol.md#writes-and-epochs).
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <vector>
+
+#include "base/list.hpp"
+#include "engine/flow/backing_device.hpp"
+#include "engine/flow/send_queue.hpp"
+#include "io/sync.hpp"
+
+namespace replicator {
+
+class Volume;
+
+enum class PeerAnswer : std::uint8_t {
+  pending,
+  received,         // protocol B
+  written,          // P_WRITE_ACK
+  written_in_sync,  // P_RS_WRITE_ACK: the peer cleared its bits
+  refused,          // P_NEG_ACK
+  lost,             // the connection went away
+};
+
+struct MirroredWrite : ListNode {
+  Volume* volume = nullptr;
+  ByteRange range;
+  ActivityHold hold;
+  SendMark mark;
+  std::uint64_t block_id = 0;
+  std::uint32_t epoch = 0;
+  PeerAnswer answer = PeerAnswer::pending;
+  bool owned = false;         // the write's coroutine still uses the entry
+  bool local_ok = false;      // meaningful once not owned
+  bool epoch_stable = false;  // barrier-acked
+  io::Event answered;
+};
+
+class TransferLog {
+ public:
+  explicit TransferLog(std::uint32_t capacity);
+  TransferLog(const TransferLog&) = delete;
+  TransferLog& operator=(const TransferLog&) = delete;
+
+  [[nodiscard]] bool full() const noexcept { return free_.size() == 0; }
+  // A new entry in the current epoch; not full(). The hold moves in. Owned until finish().
+  MirroredWrite& add(Volume& volume, ByteRange range, ActivityHold hold);
+
+  // The peer's word about one write. Null when it means nothing to us (unknown id, wrong range,
+  // already answered): a protocol error of the peer.
+  MirroredWrite* answer(std::uint64_t block_id, Volume& volume, ByteRange range, PeerAnswer answer);
+
+  // The owner is done with it (local write and peer's answer both known).
+  void finish(MirroredWrite& entry, bool local_ok);
+
+  // Writes in the epoch that a barrier sent now would close.
+  [[nodiscard]] std::uint32_t open_writes() const noexcept { return open_writes_; }
+  // Closes the epoch; open_writes() > 0. Returns the number to send in P_BARRIER.
+  std::uint32_t close_epoch();
+  // False: does not match the oldest closed epoch, or a write of it is unanswered.
+  bool barrier_ack(std::uint32_t number, std::uint32_t set_size);
+
+  // Flush: a ticket for everything added so far, and whether it is stable on the peer.
+  [[nodiscard]] std::uint64_t ticket() const noexcept { return epochs_closed_; }
+  [[nodiscard]] bool stable(std::uint64_t ticket) const noexcept { return epochs_acked_ >= ticket; }
+  [[nodiscard]] bool quiet() const noexcept { return closed_.empty() && open_writes_ == 0; }
+  io::Event epoch_acked;  // also signalled by lose_all()
+  io::Event room;
+
+  // The connection is gone: marks every in-doubt range in its volume's bitmap, answers `lost` to
+  // those that wait, forgets epochs. `generation()` changes.
+  void lose_all();
+  [[nodiscard]] std::uint64_t generation() const noexcept { return generation_; }
+  [[nodiscard]] std::uint32_t entries_in_use() const noexcept { return in_use_; }
+  [[nodiscard]] std::uint32_t epochs_in_flight() const noexcept {
+    return static_cast<std::uint32_t>(closed_.size()) + 1;
+  }
+
+ private:
+  struct Epoch {
+    std::uint32_t number;
+    std::uint32_t writes;
+  };
+  MirroredWrite* find(std::uint64_t block_id) noexcept;
+  void release(MirroredWrite& entry);
+  void settle(MirroredWrite& entry);
+
+  std::vector<MirroredWrite> slots_;
+  std::vector<std::uint32_t> reuse_;  // per slot: how often it was used, part of the block id
+  std::vector<std::uint32_t> free_;
+  List<MirroredWrite> log_;  // oldest first
+  std::deque<Epoch> closed_;
+  std::uint32_t current_epoch_ = 1;
+  std::uint32_t open_writes_ = 0;
+  std::uint32_t in_use_ = 0;
+  std::uint64_t epochs_closed_ = 0;
+  std::uint64_t epochs_acked_ = 0;
+  std::uint64_t generation_ = 0;
+};
+
+}  // namespace replicator

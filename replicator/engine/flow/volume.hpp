@@ -1,0 +1,156 @@
+// One replicated volume: the block device that frontends use, on top of the local disk with its
+// meta data and the peer. Owned by its Resource and used only on the resource's thread.
+//   S4  only a Primary serves; openers are counted and keep the role
+//   E6  each write is mirrored or recorded as out of sync, decided once, without a suspension point
+//       between the decision and the submission
+//   D3  a flush is answered after the local disk and the peer's barrier acks
+//   G3  a new data generation is on media before the first unmirrored write is answered
+//   E9  reads come only from a replica that is current for those blocks
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "engine/config.hpp"
+#include "engine/decide/pacing.hpp"
+#include "engine/decide/route.hpp"
+#include "engine/flow/backing_device.hpp"
+#include "engine/flow/send_queue.hpp"
+#include "engine/status.hpp"
+#include "io/block_device.hpp"
+#include "io/sync.hpp"
+#include "protocol/packet.hpp"
+#include "protocol/packets.hpp"
+#include "protocol/states.hpp"
+
+namespace replicator {
+
+class Resource;
+class Connection;
+class Resync;
+struct MirroredWrite;
+
+// What the peer told us about this volume on the current connection.
+struct PeerVolume {
+  std::optional<Uuids> uuids;
+  std::optional<Sizes> sizes;
+  VolumeState state;  // last P_STATE, in the peer's own view
+  bool state_known = false;
+  std::uint32_t sequence = 0;  // of data packets and block acks we sent (7.5)
+  bool consider_resync = false;
+  bool state_sent = false;  // our first P_STATE is out, the handshake is in progress
+};
+
+class Volume final : public io::BlockDevice {
+ public:
+  Volume(Resource& resource, std::uint32_t number, std::uint32_t minor);
+  ~Volume() override;
+
+  // io::BlockDevice
+  [[nodiscard]] io::BlockLimits limits() const noexcept override;
+  Status open(bool for_writing) override;
+  void close(bool for_writing) noexcept override;
+  Task<Status> read(ByteRange range, Bytes into) override;
+  Task<Status> write(ByteRange range, ConstBytes data, bool force_unit_access) override;
+  Task<Status> flush() override;
+  Task<Status> discard(ByteRange range) override;
+  Task<Status> write_zeroes(ByteRange range, bool may_unmap) override;
+
+  [[nodiscard]] std::uint32_t number() const noexcept { return number_; }
+  [[nodiscard]] std::uint32_t minor() const noexcept { return minor_; }
+  [[nodiscard]] const VolumeState& state() const noexcept { return state_; }
+  [[nodiscard]] bool is_open() const noexcept { return openers_ != 0; }
+  [[nodiscard]] ByteCount size() const noexcept { return size_; }
+  [[nodiscard]] BackingDevice* backing() const noexcept { return backing_.get(); }
+  [[nodiscard]] bool has_disk() const noexcept {
+    return backing_ != nullptr && state_.disk > DiskState::failed;
+  }
+  Resource& resource() noexcept { return resource_; }
+
+  // The bitmap; no effect without a disk.
+  void mark_out_of_sync(ByteRange range);
+  void clear_out_of_sync(ByteRange range);
+  [[nodiscard]] std::uint64_t out_of_sync_blocks() const noexcept;
+
+  [[nodiscard]] VolumeStatus status() const;
+
+ private:
+  friend class Resource;
+  friend class Connection;
+  friend class Resync;
+
+  // A discard is carried out as zeroes that may unmap: both replicas end equal (E8).
+  enum class Kind : std::uint8_t { write, zeroes };
+  struct Change {
+    Kind kind = Kind::write;
+    ByteRange range;
+    ConstBytes data;         // write only
+    bool stable = false;     // force unit access
+    bool may_unmap = false;  // zeroes only
+  };
+
+  Status resync_answer(Packet command, ByteRange range);
+  static Status resync_deallocated(ConstBytes payload);
+  [[nodiscard]] PacingOptions pacing() const noexcept;
+  // Application I/O since the last call?
+  bool application_io_seen() noexcept;
+
+  // The write path; write, discard and write_zeroes differ only in what is submitted.
+  Task<Status> change(const Change& change);
+  Task<Status> change_in_turn(const Change& change);
+  Task<Status> cover_when_stable(ByteRange range, ActivityHold& hold);
+  bool submit_local(io::Op& op, const Change& change);
+  Task<bool> local_outcome(io::Op& local, bool submitted, ByteRange range);
+  Task<Status> finish_mirrored(io::Op& local, bool submitted, MirroredWrite& entry);
+  Task<Status> answered(bool here, bool there);
+  Task<Status> change_split(const Change& change);
+  [[nodiscard]] Status check(ByteRange range, bool writing) const noexcept;
+  // Waits while application I/O is held back; refuses when it can't be served any more.
+  Task<Status> wait_for_io(bool writing);
+  Task<Status> read_somewhere(ByteRange range, Bytes into);
+  Task<Status> read_local(ByteRange range, Bytes into);
+  Task<Status> read_from_peer(ByteRange range, Bytes into);
+  Task<Status> flush_both();
+  [[nodiscard]] bool in_sync(ByteRange range) const noexcept;
+  void local_io_failed(const char* what, std::int32_t error, ByteRange range);
+  // G3: done when the current generation identifier is on media.
+  Task<Status> generation_settled();
+
+  Resource& resource_;
+  std::uint32_t number_;
+  std::uint32_t minor_;
+  VolumeState state_;
+  VolumeState attach_state_;  // what attaching alone would make of the disk (Negotiating)
+  ByteCount size_;
+  std::unique_ptr<BackingDevice> backing_;
+  BackingConfig backing_config_;
+  DiskOptions disk_options_;
+  std::uint64_t exposed_uuid_ = 0;
+  bool crashed_primary_ = false;
+  bool generation_owed_ = false;          // a new current UUID waits until I/O resumes
+  std::uint64_t generation_changes_ = 0;  // rotations in memory …
+  std::uint64_t generation_stable_ = 0;   // … and how many of them are on media
+  PeerVolume peer_;
+  std::uint64_t dirty_bits_sent_ = 0;
+  bool role_settled_ = false;  // "was Primary" is on media: writes are accepted
+  std::uint64_t application_requests_ = 0;
+  std::uint64_t application_seen_ = 0;
+  std::unique_ptr<Resync> resync_;
+  std::vector<std::unique_ptr<Resync>> retired_;  // ended; their last tasks may still run
+
+  std::uint32_t openers_ = 0;
+  std::uint32_t writing_openers_ = 0;
+  io::RangeLock application_writes_;
+  io::RangeLock incoming_writes_;  // peer writes and resync writes, in order of arrival (E4)
+  std::uint32_t application_pending_ = 0;
+  io::Event application_idle_;
+  std::uint32_t local_pending_ = 0;
+  std::uint32_t peer_pending_ = 0;
+  std::uint32_t peer_unacknowledged_ = 0;
+  std::uint64_t net_sent_ = 0;  // bytes
+  std::uint64_t net_received_ = 0;
+};
+
+}  // namespace replicator

@@ -1,0 +1,103 @@
+// Application reads and flushes.
+//   E9   a read is answered only from a replica that is current for those blocks; on a sync target
+//   a
+//        marked block is fetched from the source
+//   E10  a block that failed to read locally is served by the peer and marked
+//   D3   a flush waits for the local disk and for the peer's barrier acks of everything before it
+#include "engine/decide/route.hpp"
+#include "engine/flow/connection.hpp"
+#include "engine/flow/resource.hpp"
+#include "engine/flow/volume.hpp"
+
+namespace replicator {
+
+Task<Status> Volume::read(ByteRange range, Bytes into) {
+  ensure(range.length.value() == into.size());
+  const Status allowed = check(range, false);
+  if (!allowed.ok() || range.empty()) co_return allowed;
+  ++application_requests_;
+  ++application_pending_;
+  const Status status = co_await read_somewhere(range, into);
+  if (--application_pending_ == 0) application_idle_.notify_all();
+  co_return status;
+}
+
+Task<Status> Volume::read_somewhere(ByteRange range, Bytes into) {
+  const Status ready = co_await wait_for_io(false);
+  if (!ready.ok()) co_return ready;
+  // A failed path is tried once more on the other one.
+  bool local_failed = false;
+  bool peer_failed = false;
+  for (;;) {
+    const bool local = !local_failed && local_readable(state_, in_sync(range)) && has_disk();
+    const bool remote = !peer_failed && peer_readable(state_);
+    if (local) {
+      const Status status = co_await read_local(range, into);
+      if (status.ok()) co_return status;
+      local_failed = true;
+      continue;
+    }
+    if (!remote) co_return Status(Fault::no_good_data, "read");
+    const Status status = co_await read_from_peer(range, into);
+    if (status.ok()) co_return status;
+    peer_failed = true;
+  }
+}
+
+Task<Status> Volume::read_local(ByteRange range, Bytes into) {
+  io::Op op;
+  ++local_pending_;
+  backing_->read(op, range.begin, into);
+  const std::int32_t moved = co_await op;
+  --local_pending_;
+  if (moved >= 0) co_return Status();
+  mark_out_of_sync(range);
+  local_io_failed("read", moved, range);
+  co_return Status(Fault::io_error, "read", -moved);
+}
+
+Task<Status> Volume::read_from_peer(ByteRange range, Bytes into) {
+  Connection* connection = resource_.connection();
+  if (connection == nullptr) co_return Status(Fault::no_good_data, "read");
+  ++peer_pending_;
+  const Status status = co_await connection->read_from_peer(*this, range, into);
+  --peer_pending_;
+  co_return status;
+}
+
+Task<Status> Volume::flush() {
+  const Status allowed = check(ByteRange(), true);
+  if (!allowed.ok()) co_return allowed;
+  const Status ready = co_await wait_for_io(true);
+  if (!ready.ok()) co_return ready;
+  ++application_pending_;
+  const Status status = co_await flush_both();
+  if (--application_pending_ == 0) application_idle_.notify_all();
+  co_return status;
+}
+
+Task<Status> Volume::flush_both() {
+  Connection* connection = resource_.connection();
+  std::uint64_t ticket = 0;
+  if (connection != nullptr) {
+    connection->close_epoch();
+    ticket = connection->log().ticket();
+  }
+  bool here = false;
+  if (has_disk()) {
+    io::Op op;
+    backing_->flush(op);
+    const std::int32_t flushed = co_await op;
+    here = flushed >= 0;
+    if (!here) local_io_failed("flush", flushed, ByteRange());
+  }
+  bool there = false;
+  if (connection != nullptr && connection == resource_.connection()) {
+    there = co_await connection->wait_stable(ticket);
+  }
+  if (!here && !there) co_return Status(Fault::no_good_data, "flush");
+  if (there) co_return Status();
+  co_return co_await generation_settled();
+}
+
+}  // namespace replicator

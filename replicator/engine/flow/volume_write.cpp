@@ -1,0 +1,177 @@
+// The life of one application write, discard or write-zeroes, from acceptance to answer.
+//   D2  the extent is in the durable activity log before anything is submitted
+//   D5  that extent stays hot until the peer has the write on media (the hold moves to the transfer
+//   log) E4  overlapping writes take turns, so both replicas apply them in one order E6  decided
+//   once, from one view of the state D7  success only if one replica has it whole; what the other
+//   lacks is marked
+#include <algorithm>
+#include <utility>
+
+#include "engine/flow/connection.hpp"
+#include "engine/flow/resource.hpp"
+#include "engine/flow/transfer_log.hpp"
+#include "engine/flow/volume.hpp"
+
+namespace replicator {
+
+namespace {
+
+// Longest zeroes in one packet; a multiple of the resync extent.
+constexpr std::uint64_t zeroes_piece_bytes = 16ULL << 20U;
+
+// Counts an application request while it is in the volume.
+class Pending {
+ public:
+  Pending(std::uint32_t& count, io::Event& idle) noexcept : count_(count), idle_(idle) { ++count_; }
+  Pending(const Pending&) = delete;
+  Pending& operator=(const Pending&) = delete;
+  ~Pending() {
+    if (--count_ == 0) idle_.notify_all();
+  }
+
+ private:
+  std::uint32_t& count_;
+  io::Event& idle_;
+};
+
+}  // namespace
+
+Task<Status> Volume::write(ByteRange range, ConstBytes data, bool force_unit_access) {
+  ensure(range.length.value() == data.size());
+  Change request;
+  request.kind = Kind::write;
+  request.range = range;
+  request.data = data;
+  request.stable = force_unit_access;
+  co_return co_await change(request);
+}
+
+Task<Status> Volume::discard(ByteRange range) { co_return co_await write_zeroes(range, true); }
+
+Task<Status> Volume::write_zeroes(ByteRange range, bool may_unmap) {
+  Change request;
+  request.kind = Kind::zeroes;
+  request.range = range;
+  request.may_unmap = may_unmap;
+  co_return co_await change_split(request);
+}
+
+// Discards and zeroes of any length, in pieces that fit one activity-log transaction.
+Task<Status> Volume::change_split(const Change& whole) {
+  const Status allowed = check(whole.range, true);
+  if (!allowed.ok()) co_return allowed;
+  Change piece = whole;
+  ByteOffset at = whole.range.begin;
+  while (at < whole.range.end()) {
+    const std::uint64_t piece_end = std::min(
+        whole.range.end().value(), round_down(at.value(), zeroes_piece_bytes) + zeroes_piece_bytes);
+    piece.range = ByteRange(at, ByteOffset(piece_end) - at);
+    const Status status = co_await change(piece);
+    if (!status.ok()) co_return status;
+    at = ByteOffset(piece_end);
+  }
+  co_return Status();
+}
+
+Task<Status> Volume::change(const Change& request) {
+  const Status allowed = check(request.range, true);
+  if (!allowed.ok() || request.range.empty()) co_return allowed;
+  ++application_requests_;
+  Pending pending(application_pending_, application_idle_);
+  io::RangeLock::Turn turn(application_writes_, request.range);
+  co_await turn;
+  co_return co_await change_in_turn(request);
+}
+
+Task<Status> Volume::change_in_turn(const Change& request) {
+  ActivityHold hold;
+  const Status covered = co_await cover_when_stable(request.range, hold);
+  if (!covered.ok()) co_return covered;
+  // From here to the submission nothing may suspend (E6).
+  const Route route = route_write(state_);
+  if (route == Route::refuse) co_return Status(Fault::no_good_data, "write");
+  Connection* connection = resource_.connection();
+  io::Op local;
+  if (route == Route::mirror) {
+    MirroredWrite& entry = connection->mirror(*this, request, std::move(hold));
+    const bool submitted = submit_local(local, request);
+    co_return co_await finish_mirrored(local, submitted, entry);
+  }
+  if (route == Route::announce) connection->announce_out_of_sync(*this, request.range);
+  else mark_out_of_sync(request.range);
+  const bool submitted = submit_local(local, request);
+  const bool local_ok = co_await local_outcome(local, submitted, request.range);
+  co_return co_await answered(local_ok, false);
+}
+
+Task<bool> Volume::local_outcome(io::Op& local, bool submitted, ByteRange range) {
+  if (!submitted) co_return false;
+  const std::int32_t moved = co_await local;
+  --local_pending_;
+  if (moved < 0) local_io_failed("write", moved, range);
+  co_return moved >= 0;
+}
+
+// Waits until the state lets application writes through, the activity log covers the range and a
+// transfer log entry is free, all three at the same instant.
+Task<Status> Volume::cover_when_stable(ByteRange range, ActivityHold& hold) {
+  for (;;) {
+    const Status ready = co_await wait_for_io(true);
+    if (!ready.ok()) co_return ready;
+    Connection* connection = resource_.connection();
+    if (connection != nullptr && connection->log().full()) {
+      connection->close_epoch();
+      io::Event::Wait room(connection->log().room);
+      co_await room;
+      continue;
+    }
+    if (!has_disk() || backing_->try_cover(range, hold)) co_return Status();
+    const Status covered = co_await backing_->cover(range, hold);
+    if (!covered.ok()) local_io_failed("activity log", -covered.error_number(), range);
+    if (!covered.ok() && covered.fault() != Fault::io_error) co_return covered;
+    // Other things may have happened meanwhile: look at everything again, holding what we have.
+    if (covered.ok() && accepts_application_io(state_) && has_disk()) {
+      connection = resource_.connection();
+      if (connection == nullptr || !connection->log().full()) co_return Status();
+    }
+    hold = ActivityHold();
+  }
+}
+
+bool Volume::submit_local(io::Op& op, const Change& request) {
+  if (!has_disk()) return false;
+  ++local_pending_;
+  const io::Durability durability =
+      request.stable ? io::Durability::stable : io::Durability::cached;
+  switch (request.kind) {
+    case Kind::write: backing_->write(op, request.range.begin, request.data, durability); break;
+    case Kind::zeroes: backing_->write_zeroes(op, request.range, request.may_unmap); break;
+  }
+  return true;
+}
+
+Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, MirroredWrite& entry) {
+  const ByteRange range = entry.range;
+  const bool local_ok = co_await local_outcome(local, submitted, range);
+  while (entry.answer == PeerAnswer::pending) {
+    io::Event::Wait wait(entry.answered);
+    co_await wait;
+  }
+  while (!entry.mark.sent()) {
+    io::Event::Wait wait(entry.mark.done);
+    co_await wait;
+  }
+  const bool there = entry.answer != PeerAnswer::lost && entry.answer != PeerAnswer::refused;
+  --peer_pending_;
+  resource_.connection()->log().finish(entry, local_ok);
+  co_return co_await answered(local_ok, there);
+}
+
+// D7, G3.
+Task<Status> Volume::answered(bool here, bool there) {
+  if (!here && !there) co_return Status(Fault::no_good_data, "write");
+  if (there) co_return Status();
+  co_return co_await generation_settled();
+}
+
+}  // namespace replicator
