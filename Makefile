@@ -26,10 +26,12 @@ HARDEN_LD  := -pie -Wl,-z,relro,-z,now
 CXXFLAGS_release := -O2 -g1 $(HARDEN_CXX)
 CXXFLAGS_debug   := -O0 -g -DPOLLUX_SLOW_CHECKS -D_GLIBCXX_ASSERTIONS
 CXXFLAGS_asan    := -O1 -g -DPOLLUX_SLOW_CHECKS -DPOLLUX_NO_FRAME_POOL -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
+CXXFLAGS_sabotage := -O2 -g1 -DPOLLUX_SABOTAGE -D_GLIBCXX_ASSERTIONS
 CXXFLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
 LDFLAGS_release  := $(HARDEN_LD)
 LDFLAGS_debug    :=
 LDFLAGS_asan     := -fsanitize=address,undefined
+LDFLAGS_sabotage :=
 LDFLAGS_tsan     := -fsanitize=thread
 CXXFLAGS := $(CXXFLAGS_COMMON) $(CXXFLAGS_$(PROFILE)) $(EXTRA_CXXFLAGS)
 LDFLAGS  := -pthread -Wl,--as-needed $(LDFLAGS_$(PROFILE))
@@ -98,6 +100,19 @@ $(BUILD)/tests/sim: $(SIM_OBJECTS) $(LIBRARY)
 .PHONY: unit
 unit: $(BUILD)/tests/unit ## unit tests (T=name selects, e.g. T=handshake)
 	$(BUILD)/tests/unit $(if $(T),--gtest_filter='*$(T)*') --gtest_brief=1
+
+.PHONY: sim
+sim: $(BUILD)/tests/sim ## simulated histories (N=seeds FIRST=seed, or SEED=one TRACE=1)
+	$(BUILD)/tests/sim $(if $(SEED),--seed $(SEED) $(if $(TRACE),--trace),--seeds $(or $(N),1000) --first $(or $(FIRST),1))
+
+.PHONY: sim-determinism
+sim-determinism: $(BUILD)/tests/sim ## each of N seeds twice: nothing may differ
+	$(BUILD)/tests/sim --determinism $(or $(N),20)
+
+.PHONY: sabotage
+sabotage: ## known mistakes must be caught (WHICH=name, N=seeds each)
+	@$(MAKE) --no-print-directory PROFILE=sabotage build/sabotage/tests/sim
+	build/sabotage/tests/sim --sabotage $(or $(WHICH),all) --seeds $(or $(N),20000)
 
 .PHONY: clean
 clean: ## remove build/

@@ -93,7 +93,7 @@ class SimDisk::Handle final : public io::Disk {
   bool exclusive_;
 };
 
-SimDisk::SimDisk(World& world, NodeId node, std::string path, ByteCount size, DiskOptions options)
+SimDisk::SimDisk(World& world, NodeId node, std::string path, ByteCount size, DiskModel options)
     : world_(world),
       node_(node),
       path_(std::move(path)),

@@ -44,7 +44,7 @@ struct DiskTiming {
 // How much of the cache a power cut spares.
 enum class CutMode : std::uint8_t { keep_all, lose_all, lose_some, drawn };
 
-struct DiskOptions {
+struct DiskModel {
   DiskTiming timing;
   std::uint32_t logical_block_bytes = 512;
   DiscardMode discard = DiscardMode::zeroes;
@@ -67,7 +67,7 @@ constexpr std::uint32_t bit(DiskOp kind) noexcept { return 1U << static_cast<uns
 
 class SimDisk final : EventTarget, io::Backend {
  public:
-  SimDisk(World& world, NodeId node, std::string path, ByteCount size, DiskOptions options);
+  SimDisk(World& world, NodeId node, std::string path, ByteCount size, DiskModel options);
 
   // What checkers are told. Ranges of flushes are empty.
   struct Seen {
@@ -85,7 +85,7 @@ class SimDisk final : EventTarget, io::Backend {
   [[nodiscard]] ByteCount size() const noexcept { return image_.size(); }
   [[nodiscard]] Image& image() noexcept { return image_; }
   [[nodiscard]] const Image& image() const noexcept { return image_; }
-  [[nodiscard]] DiskOptions& options() noexcept { return options_; }
+  [[nodiscard]] DiskModel& options() noexcept { return options_; }
   // Changes whenever something of this range may have changed on media.
   void watch_media(ByteRange range) noexcept { watched_ = range; }
   [[nodiscard]] std::uint64_t media_version() const noexcept { return media_version_; }
@@ -153,7 +153,7 @@ class SimDisk final : EventTarget, io::Backend {
   World& world_;
   NodeId node_;
   std::string path_;
-  DiskOptions options_;
+  DiskModel options_;
   Image image_;
   Prng prng_;
   std::vector<Pending> pending_;

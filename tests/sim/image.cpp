@@ -179,9 +179,14 @@ std::vector<Image::DirtyPage> Image::dirty_pages() {
   return result;
 }
 
-bool Image::is_zero(std::uint32_t page_index) const noexcept {
-  const Page* page = find(page_index);
-  return page == nullptr || !page->current || all_zero(ConstBytes(*page->current));
+bool Image::same_block(const Image& other, std::uint64_t block) const noexcept {
+  const Page* mine = find(block);
+  const Page* theirs = other.find(block);
+  const PageData* here = mine != nullptr ? mine->current.get() : nullptr;
+  const PageData* there = theirs != nullptr ? theirs->current.get() : nullptr;
+  if (here == nullptr) return there == nullptr || all_zero(ConstBytes(*there));
+  if (there == nullptr) return all_zero(ConstBytes(*here));
+  return std::memcmp(here->data(), there->data(), block_bytes) == 0;
 }
 
 std::unique_ptr<Image> Image::copy() const {

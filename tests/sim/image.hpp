@@ -40,7 +40,8 @@ class Image {
   [[nodiscard]] std::vector<DirtyPage> dirty_pages();
   void keep(const DirtyPage& which) noexcept;
 
-  [[nodiscard]] bool is_zero(std::uint32_t page) const noexcept;
+  // Do reads of this 4 KiB block return the same from both images?
+  [[nodiscard]] bool same_block(const Image& other, std::uint64_t block) const noexcept;
   // A copy that shares nothing: media only, as if taken while the machine is off.
   [[nodiscard]] std::unique_ptr<Image> copy() const;
 

@@ -100,7 +100,7 @@ io::Address Node::address(std::uint16_t port) const {
   return result;
 }
 
-SimDisk& Node::add_disk(std::string path, ByteCount size, DiskOptions options) {
+SimDisk& Node::add_disk(std::string path, ByteCount size, DiskModel options) {
   disks_.push_back(std::make_unique<SimDisk>(world_, id_, std::move(path), size, options));
   return *disks_.back();
 }

@@ -76,7 +76,7 @@ class Node {
   [[nodiscard]] SimClock& clock() noexcept { return clock_; }
   [[nodiscard]] io::Address address(std::uint16_t port) const;
 
-  SimDisk& add_disk(std::string path, ByteCount size, DiskOptions options = {});
+  SimDisk& add_disk(std::string path, ByteCount size, DiskModel options = {});
   [[nodiscard]] SimDisk& disk(std::size_t index = 0) noexcept { return *disks_[index]; }
   [[nodiscard]] std::size_t disk_count() const noexcept { return disks_.size(); }
 

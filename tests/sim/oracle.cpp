@@ -138,7 +138,8 @@ WriteId Oracle::evidence_against(const Register& reg, const Version& version, In
                                  Instant weak_since) const noexcept {
   const Write& mine = writes_[version.write];
   if (version.dead_since < began && version.dead_since > weak_since) {
-    return versions_[reg.seen].write;
+    const WriteId later = versions_[version.replaced_by].write;
+    if (binding(writes_[later])) return later;
   }
   for (std::uint32_t at = reg.first; at != none; at = versions_[at].next) {
     const Version& other = versions_[at];
@@ -149,7 +150,7 @@ WriteId Oracle::evidence_against(const Register& reg, const Version& version, In
     }
     const bool seen_in_time = (other.first_seen < began && other.first_seen > weak_since) ||
                               (other.last_seen < began && other.last_seen > weak_since);
-    if (seen_in_time) return other.write;
+    if (seen_in_time && binding(write)) return other.write;
   }
   return none;
 }
@@ -158,7 +159,10 @@ void Oracle::observe(Register& reg, std::uint32_t index, Instant began, Instant 
   Version& version = versions_[index];
   if (reg.seen != none && reg.seen != index) {
     Version& before = versions_[reg.seen];
-    if (before.last_seen < began) before.dead_since = std::min(before.dead_since, now);
+    if (before.last_seen < began && before.dead_since == Instant::never()) {
+      before.dead_since = now;
+      before.replaced_by = index;
+    }
   }
   version.first_seen = std::min(version.first_seen, now);
   version.last_seen = std::max(version.last_seen, now);

@@ -6,7 +6,9 @@
 // A value is a violation when there is evidence that newer content existed, and the evidence still
 // binds:
 //   - a write that began after the value's write had ended was answered before the read began;
-//   - a read that ended before this one began saw newer content.
+//   - a read that ended before this one began saw newer content, unless that came from a write
+//   which was
+//     never answered and whose node died: what was read then need not have reached the other node.
 // Evidence from before a power cut of the disk that is read (or of the disk it was resynced from)
 // binds only when a flush that was answered covers it (D1, D3).
 #pragma once
@@ -78,13 +80,18 @@ class Oracle {
     std::uint32_t next;
     Instant first_seen = Instant::never();
     Instant last_seen = Instant(-1);
-    Instant dead_since = Instant::never();  // seen, then something else was seen
+    Instant dead_since = Instant::never();  // seen, then something else was seen:
+    std::uint32_t replaced_by = none;
   };
   struct Register {
     std::uint32_t first = none;  // versions, newest invocation first
     std::uint32_t seen = none;   // version last observed
   };
 
+  // What a read saw of this write is worth remembering.
+  [[nodiscard]] bool binding(const Write& write) const noexcept {
+    return write.answered || write.ended == Instant::never();
+  }
   std::string check_sector(std::uint64_t sector, ConstBytes content, Instant began, Instant now,
                            Instant weak_since, bool is_read);
   [[nodiscard]] bool matches(const Version& version, std::uint64_t sector,

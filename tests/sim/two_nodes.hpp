@@ -16,7 +16,7 @@ struct TwoNodes {
   static constexpr std::uint64_t default_disk_bytes = 8ULL << 20U;
 
   explicit TwoNodes(std::uint64_t seed = 1, ByteCount disk_size = ByteCount(default_disk_bytes),
-                    DiskOptions disk_options = {})
+                    DiskModel disk_options = {})
       : world(seed), network(world), n1(world, network, "n1", 1), n2(world, network, "n2", 2) {
     n1.add_disk("/dev/disk", disk_size, disk_options);
     n2.add_disk("/dev/disk", disk_size, disk_options);

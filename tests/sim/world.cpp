@@ -142,6 +142,7 @@ bool World::step(Instant limit) {
   }
   drain(entry.node);
   if (entry.node != outside && !nodes_[outside]->queue.empty()) drain(outside);
+  if (watcher_) watcher_(entry.node);
   return true;
 }
 

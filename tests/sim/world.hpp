@@ -97,6 +97,10 @@ class World {
   // Log lines of level error are failures unless they contain a declared text.
   void expect_error(std::string_view part) { expected_errors_.emplace_back(part); }
 
+  // Told after each event, when the node's coroutines have run: for checkers that watch states
+  // change.
+  void set_watcher(std::function<void(NodeId)> watcher) { watcher_ = std::move(watcher); }
+
   // Adds to the trace hash.
   void note(std::uint64_t what) noexcept;
   [[nodiscard]] std::uint64_t trace_hash() const noexcept { return hash_; }
@@ -150,6 +154,7 @@ class World {
   std::unique_ptr<As> outermost_;
   Failure failure_;
   std::vector<std::string> expected_errors_;
+  std::function<void(NodeId)> watcher_;
   std::uint64_t hash_ = 0x9e3779b97f4a7c15ULL;
   std::uint64_t fired_ = 0;
   std::uint64_t resumes_ = 0;

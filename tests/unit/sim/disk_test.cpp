@@ -20,11 +20,11 @@ struct alignas(4096) Block {
 
 class SimDiskTest : public testing::Test {
  protected:
-  explicit SimDiskTest(DiskOptions options = calm()) : pair_(11, ByteCount(4U << 20U), options) {
+  explicit SimDiskTest(DiskModel options = calm()) : pair_(11, ByteCount(4U << 20U), options) {
     disk_ = std::move(*pair_.n1.io().storage.open("/dev/disk", io::DiskAccess::exclusive));
   }
-  static DiskOptions calm() {
-    DiskOptions options;
+  static DiskModel calm() {
+    DiskModel options;
     options.destage_percent = 0;
     return options;
   }
@@ -233,8 +233,8 @@ TEST_F(SimDiskTest, discard_modes_differ_in_what_they_leave) {
 class DestagingDisk : public SimDiskTest {
  protected:
   DestagingDisk() : SimDiskTest(eager()) {}
-  static DiskOptions eager() {
-    DiskOptions options;
+  static DiskModel eager() {
+    DiskModel options;
     options.destage_percent = 100;
     return options;
   }

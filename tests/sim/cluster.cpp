@@ -1,0 +1,519 @@
+#include "tests/sim/cluster.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace replicator::sim {
+
+namespace {
+
+constexpr std::uint16_t port = 7789;
+constexpr std::uint64_t common_generation = 0x1234567890abcdf0ULL;
+
+bool is_target(ConnectionState state) {
+  return state == ConnectionState::wf_bitmap_t || state == ConnectionState::wf_sync_uuid ||
+         state == ConnectionState::starting_sync_t || state == ConnectionState::sync_target ||
+         state == ConnectionState::paused_sync_t;
+}
+
+bool in_sync(const VolumeState& state) {
+  return state.connection == ConnectionState::connected && state.disk == DiskState::up_to_date &&
+         state.peer_disk == DiskState::up_to_date;
+}
+
+std::string text_of(const VolumeState& state) {
+  return fmt::format("{} {}/{} {}/{}", replicator::name(state.connection),
+                     replicator::name(state.role), replicator::name(state.peer_role),
+                     replicator::name(state.disk), replicator::name(state.peer_disk));
+}
+
+}  // namespace
+
+Cluster::Cluster(World& world, const ClusterOptions& options)
+    : world_(world),
+      options_(options),
+      network_(world),
+      oracle_(MetadataPlaces(options.disk_bytes).data.value() / sector_bytes),
+      application_(world, oracle_, MetadataPlaces(options.disk_bytes).data, options.workload),
+      prng_(world.stream("cluster")) {
+  for (std::size_t i = 0; i < 2; ++i) {
+    Member& member = nodes_[i];
+    member.node = std::make_unique<Node>(world, network_, i == 0 ? "n1" : "n2",
+                                         static_cast<std::uint8_t>(i + 1));
+    SimDisk& disk = member.node->add_disk("/dev/disk", options.disk_bytes, options.disks[i]);
+    create_metadata(disk.image(), options.synced_at_start ? common_generation : 4);
+    member.metadata = std::make_unique<MetadataView>(std::as_const(disk));
+    const MetadataPlaces places(options.disk_bytes);
+    disk.watch_media(ByteRange(places.bitmap, ByteOffset(disk.size().value()) - places.bitmap));
+    disk.on_submit([this, i](const SimDisk::Seen& seen) { submitted(i, seen); });
+    member.node->clock().set_drift_ppm(options.drift_ppm[i]);
+  }
+  for (const auto& [from, to] : {std::pair(0, 1), std::pair(1, 0)}) {
+    network_.path(nodes_[static_cast<std::size_t>(from)].node->id(),
+                  nodes_[static_cast<std::size_t>(to)].node->id()) = options.path;
+  }
+  ever_in_sync_ = options.synced_at_start;
+  application_.observe(*this);
+  world_.set_watcher([this](NodeId node) { watch(node); });
+}
+
+// Programs refer to the application and the oracle.
+Cluster::~Cluster() {
+  world_.set_watcher({});
+  for (Member& member : nodes_) {
+    if (member.node->running()) member.node->kill();
+  }
+}
+
+// --- life of the nodes ---
+
+void Cluster::boot(std::size_t which) {
+  Member& member = nodes_[which];
+  member.attached = false;
+  member.configured = false;
+  member.seen = VolumeState();
+  const PeerConfig peer{member.node->address(port), nodes_[other(which)].node->address(port)};
+  member.node->boot(
+      [&](Node& node) { return std::make_unique<Replica>(node, options_.replica, peer); });
+}
+
+void Cluster::died(std::size_t which) {
+  if (primary_ == which) {
+    application_.node_died(nodes_[which].node->id());
+    primary_ = nobody;
+    clients_open_ = false;
+    switching_ = false;
+  }
+  if (promoting_ == which) promoting_ = nobody;
+  Member& member = nodes_[which];
+  member.seen = VolumeState();
+  member.disconnected_until = Instant(-1);
+  member.detached_until = Instant(-1);
+  member.crash_countdown = 0;
+  const auto longest = static_cast<std::uint64_t>(options_.reboot_delay_max.nanoseconds());
+  member.reboot_at =
+      world_.now() + Duration::nanoseconds(static_cast<std::int64_t>(prng_.below(longest + 1)));
+  check_superblock(which);
+}
+
+void Cluster::kill(std::size_t which) {
+  if (!node(which).running()) return;
+  node(which).kill();
+  died(which);
+  check_covered();
+}
+
+void Cluster::power_cut(std::size_t which, CutMode mode) {
+  if (!node(which).running()) return;
+  node(which).power_cut(mode);
+  nodes_[which].weak_since = world_.now();
+  died(which);
+  check_covered();
+}
+
+void Cluster::crash_at_operation(std::size_t which, std::uint64_t k, bool with_power) {
+  nodes_[which].crash_countdown = k + 1;
+  nodes_[which].crash_with_power = with_power;
+}
+
+void Cluster::submitted(std::size_t which, const SimDisk::Seen& seen) {
+  Member& member = nodes_[which];
+  if (options_.check_d2) check_intent(which, seen);
+  if (member.crash_countdown == 0 || --member.crash_countdown != 0) return;
+  const std::uint32_t boots = member.node->boots();
+  world_.at(world_.now(), [this, which, boots] {
+    if (nodes_[which].node->boots() != boots) return;
+    if (nodes_[which].crash_with_power) power_cut(which, CutMode::drawn);
+    else kill(which);
+  });
+}
+
+void Cluster::power_cut_both(CutMode mode) {
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (!node(i).running()) continue;
+    node(i).power_cut(mode);
+    nodes_[i].weak_since = world_.now();
+    died(i);
+  }
+  check_covered();
+}
+
+bool Cluster::start() {
+  boot(0);
+  boot(1);
+  const bool connected = world_.run_until(
+      [&] {
+        manage_member(0);
+        manage_member(1);
+        return nodes_[0].seen.connection == ConnectionState::connected &&
+               nodes_[1].seen.connection == ConnectionState::connected;
+      },
+      Duration::seconds(120));
+  if (!connected) {
+    world_.fail(FailureKind::liveness, "L1", "two fresh nodes did not connect: " + describe());
+    return false;
+  }
+  replica(0)->command(options_.synced_at_start ? Verb::primary : Verb::primary_force);
+  promoting_ = 0;
+  const bool promoted_in_time = world_.run_until(
+      [&] {
+        manage_role();
+        return primary_ == 0;
+      },
+      Duration::seconds(60));
+  if (!promoted_in_time) {
+    world_.fail(FailureKind::liveness, "L1", "the first promotion failed: " + describe());
+    return false;
+  }
+  return true;
+}
+
+// --- watching ---
+
+void Cluster::watch(NodeId node) {
+  if (node == outside) return;
+  const std::size_t which = index_of(node);
+  if (!nodes_[which].node->running()) return;
+  observe(which);
+}
+
+void Cluster::observe(std::size_t which) {
+  Member& member = nodes_[which];
+  const VolumeState now = replica(which)->state();
+  if (now == member.seen) return;
+  const VolumeState before = member.seen;
+  member.seen = now;
+  note_change(which, before, now);
+  agree();
+}
+
+void Cluster::note_change(std::size_t which, const VolumeState& before, const VolumeState& now) {
+  Member& member = nodes_[which];
+  world_.note(pack(now));
+  if (world_.recording()) {
+    world_.record(member.node->id(), "state " + text_of(before) + " -> " + text_of(now));
+  }
+  // A Primary without the peer's data begins a generation of its own, written to or not.
+  if (now.role == Role::primary && now.peer_disk != DiskState::up_to_date) {
+    nodes_[other(which)].stale = true;
+  }
+  if (is_target(now.connection) && !is_target(before.connection)) sync_begins(which);
+  const bool fell_apart = now.connection == ConnectionState::stand_alone &&
+                          before.connection != ConnectionState::stand_alone;
+  const bool asked_for = replica(which)->given() == Verb::disconnect;
+  if (fell_apart && !asked_for && roles_managed_) {
+    world_.fail(FailureKind::liveness, "L1",
+                fmt::format("{} went StandAlone by itself: {} -> {}", node(which).name(),
+                            text_of(before), text_of(now)));
+  }
+}
+
+void Cluster::sync_begins(std::size_t target) {
+  const std::size_t source = other(target);
+  if (nodes_[source].stale) {
+    world_.fail(FailureKind::safety, "G1",
+                fmt::format("{} becomes sync target of {}, which lacks an answered write: {}",
+                            node(target).name(), node(source).name(), describe()));
+  }
+  nodes_[target].weak_since = std::max(nodes_[target].weak_since, nodes_[source].weak_since);
+}
+
+// Both say: connected, both UpToDate. Then E1 promises equality, and each holds what the other
+// holds.
+void Cluster::agree() {
+  if (!in_sync(nodes_[0].seen) || !in_sync(nodes_[1].seen)) return;
+  ever_in_sync_ = true;
+  nodes_[0].stale = nodes_[1].stale = false;
+  if (primary_ != nobody) {
+    nodes_[other(primary_)].weak_since = nodes_[primary_].weak_since;
+  } else {
+    const Instant weak = std::max(nodes_[0].weak_since, nodes_[1].weak_since);
+    nodes_[0].weak_since = nodes_[1].weak_since = weak;
+  }
+}
+
+void Cluster::answered(NodeId node_id, ByteRange /*range*/) {
+  const std::size_t which = index_of(node_id);
+  const VolumeState state = replica(which)->state();
+  const bool peer_has_it =
+      state.connection >= ConnectionState::connected && state.peer_disk == DiskState::up_to_date;
+  if (!peer_has_it) nodes_[other(which)].stale = true;
+  if (state.disk != DiskState::up_to_date) nodes_[which].stale = true;
+  if (!peer_has_it && state.disk != DiskState::up_to_date && !nodes_[which].stale) {
+    world_.fail(FailureKind::safety, "S6",
+                "a write was answered although no replica is UpToDate: " + describe());
+  }
+}
+
+Instant Cluster::weak_since(NodeId node_id) {
+  const std::size_t which = index_of(node_id);
+  const Instant mine = nodes_[which].weak_since;
+  if (nodes_[which].seen.disk == DiskState::up_to_date) return mine;
+  return std::max(mine, nodes_[other(which)].weak_since);
+}
+
+bool Cluster::both_good() noexcept { return in_sync(nodes_[0].seen) && in_sync(nodes_[1].seen); }
+
+bool Cluster::may_reboot(std::size_t which) noexcept {
+  return !node(which).running() && (hasty_ || nodes_[which].reboot_at <= world_.now());
+}
+
+std::string Cluster::describe() {
+  std::string all;
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Member& member = nodes_[i];
+    all += fmt::format("{}{}: {}{}{}", i == 0 ? "" : "; ", member.node->name(),
+                       member.node->running() ? text_of(replica(i)->state()) : "down",
+                       member.stale ? " (stale)" : "", primary_ == i ? " (in use)" : "");
+    if (member.node->running()) {
+      all += fmt::format(" oos={}", replica(i)->out_of_sync_blocks());
+      if (replica(i)->busy()) all += " busy";
+    }
+  }
+  return all;
+}
+
+// --- the manager ---
+
+void Cluster::manage() {
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (may_reboot(i)) boot(i);
+    manage_member(i);
+  }
+  if (switching_) manage_switch();
+  manage_role();
+}
+
+void Cluster::manage_member(std::size_t which) {
+  Member& member = nodes_[which];
+  Replica* replicator = replica(which);
+  if (replicator == nullptr || replicator->busy() || promoting_ == which) return;
+  const VolumeState state = replicator->state();
+  const bool detached_on_purpose = member.detached_until > world_.now();
+  const bool disconnected_on_purpose = member.disconnected_until > world_.now();
+  if (state.disk == DiskState::diskless && !detached_on_purpose) {
+    replicator->command(Verb::attach);
+  } else if (detached_on_purpose && state.disk > DiskState::failed) {
+    replicator->command(Verb::detach);
+  } else if (!disconnected_on_purpose && state.connection == ConnectionState::stand_alone) {
+    replicator->command(Verb::connect);
+  } else if (disconnected_on_purpose && state.connection != ConnectionState::stand_alone) {
+    replicator->command(Verb::disconnect);
+  } else {
+    member.configured = true;
+  }
+}
+
+void Cluster::want_disconnect(std::size_t which, Duration for_how_long) {
+  nodes_[which].disconnected_until = world_.now() + for_how_long;
+}
+
+void Cluster::want_detach(std::size_t which, Duration for_how_long) {
+  nodes_[which].detached_until = world_.now() + for_how_long;
+}
+
+bool Cluster::promotable(std::size_t which) noexcept {
+  Replica* replicator = replica(which);
+  if (replicator == nullptr || replicator->busy() || nodes_[which].stale) return false;
+  return nodes_[which].configured && replicator->role() == Role::secondary &&
+         replicator->state().disk == DiskState::up_to_date;
+}
+
+void Cluster::manage_role() {
+  if (promoting_ != nobody) {
+    Replica* replicator = replica(promoting_);
+    if (replicator->busy()) return;
+    const std::size_t which = promoting_;
+    promoting_ = nobody;
+    if (replicator->last_ok()) promoted(which);
+    return;
+  }
+  if (!roles_managed_ || primary_ != nobody) return;
+  if (!hasty_ && !prng_.chance(30)) return;
+  const std::size_t first = prng_.below(2);
+  for (const std::size_t which : {first, other(first)}) {
+    if (promotable(which)) return promote(which);
+  }
+}
+
+void Cluster::promote(std::size_t which) {
+  promoting_ = which;
+  replica(which)->command(Verb::primary);
+}
+
+void Cluster::promoted(std::size_t which) {
+  if (replica(which)->role() != Role::primary) {
+    world_.fail(FailureKind::safety, "S2", "promotion succeeded without the role: " + describe());
+    return;
+  }
+  if (node(other(which)).running() && replica(other(which))->role() == Role::primary) {
+    world_.fail(FailureKind::safety, "S1", "two primaries: " + describe());
+    return;
+  }
+  primary_ = which;
+  if (replica(which)->state().disk == DiskState::up_to_date) {
+    const std::string wrong =
+        oracle_.check_image(node(which).disk().image(), world_.now(), nodes_[which].weak_since);
+    if (!wrong.empty()) {
+      world_.fail(FailureKind::safety, "D1/D3",
+                  fmt::format("at the promotion of {}: {}", node(which).name(), wrong));
+    }
+  }
+  start_clients();
+}
+
+void Cluster::start_clients() {
+  Replica* replicator = replica(primary_);
+  const Status opened = replicator->device().open(true);
+  if (!opened.ok()) {
+    world_.fail(FailureKind::safety, "S4", "a Primary refused to be opened: " + describe());
+    return;
+  }
+  clients_open_ = true;
+  const std::uint64_t left =
+      operations_ > application_.operations() ? operations_ - application_.operations() : 0;
+  const World::As as(world_, node(primary_).id());
+  application_.run(replicator->clients(), node(primary_).id(), node(primary_).io().clock,
+                   replicator->device(), left);
+}
+
+void Cluster::stop_clients() { application_.stop(); }
+
+void Cluster::manage_switch() {
+  if (primary_ == nobody) {
+    switching_ = false;
+    return;
+  }
+  Replica* replicator = replica(primary_);
+  if (clients_open_) {
+    application_.stop();
+    if (!application_.idle()) return;
+    replicator->device().close(true);
+    clients_open_ = false;
+  }
+  if (replicator->busy()) return;
+  if (replicator->role() == Role::secondary) {
+    primary_ = nobody;
+    switching_ = false;
+    const std::size_t next = prng_.below(2);
+    if (promotable(next)) promote(next);
+    return;
+  }
+  replicator->command(Verb::secondary);
+}
+
+bool Cluster::close_and_take_down() {
+  if (clients_open_) replica(primary_)->device().close(true);
+  clients_open_ = false;
+  primary_ = nobody;
+  for (std::size_t i = 0; i < 2; ++i) {
+    // An ordinary order: the second node notices that the first one left.
+    const bool free = world_.run_until([&] { return !replica(i)->busy(); }, Duration::seconds(60));
+    if (free) replica(i)->command(Verb::down);
+    const bool done =
+        free && world_.run_until([&] { return !replica(i)->busy(); }, Duration::seconds(60));
+    if (world_.failed()) return false;
+    if (!done || !replica(i)->last_ok()) {
+      world_.fail(
+          FailureKind::liveness, "L4",
+          fmt::format("down of {} {} (code {}): {}", node(i).name(),
+                      done ? "failed" : "does not end", replica(i)->last_code(), describe()));
+      return false;
+    }
+  }
+  world_.run_for(Duration::seconds(1));
+  for (std::size_t i = 0; i < 2; ++i)
+    node(i).stop();
+  return !world_.failed();
+}
+
+// --- checks ---
+
+void Cluster::check_clean() {
+  for (std::size_t i = 0; i < 2; ++i) {
+    MetadataView& view = *nodes_[i].metadata;
+    view.refresh();
+    if (view.valid() && view.marked_blocks() == 0 && (view.flags() & md_flag::primary) == 0)
+      continue;
+    world_.fail(FailureKind::safety, "E1",
+                fmt::format("after a clean end {} has {} blocks marked, flags {:#x}",
+                            node(i).name(), view.marked_blocks(), view.flags()));
+  }
+}
+
+void Cluster::check_superblock(std::size_t which) {
+  MetadataView& view = *nodes_[which].metadata;
+  view.refresh();
+  if (!view.valid()) {
+    world_.fail(FailureKind::safety, "D6",
+                fmt::format("the superblock of {} is not valid after a crash", node(which).name()));
+  }
+}
+
+void Cluster::check_intent(std::size_t which, const SimDisk::Seen& seen) {
+  if (seen.kind == DiskOp::read || seen.kind == DiskOp::flush) return;
+  MetadataView& view = *nodes_[which].metadata;
+  if (seen.range.begin.value() >= view.places().data.value()) return;
+  Replica* replicator = replica(which);
+  if (replicator == nullptr) return;
+  const VolumeState state = replicator->state();
+  if (state.role != Role::primary || state.disk != DiskState::up_to_date) return;
+  view.refresh();
+  const std::uint64_t first = seen.range.begin.value() / block_bytes;
+  const std::uint64_t end = ceil_div(seen.range.end().value(), block_bytes);
+  for (std::uint64_t block = first; block < end; ++block) {
+    if (view.covered(block)) continue;
+    world_.fail(FailureKind::safety, "D2",
+                fmt::format("{} submits {}+{} while extent {} is neither in the durable activity "
+                            "log nor marked (flags {:#x})",
+                            node(which).name(), seen.range.begin.value(), seen.range.length.value(),
+                            block * block_bytes / extent_bytes, view.flags()));
+    return;
+  }
+}
+
+void Cluster::check_covered() {
+  if (!ever_in_sync_ || world_.failed()) return;
+  const Image& a = node(0).disk().image();
+  const Image& b = node(1).disk().image();
+  for (Member& member : nodes_)
+    member.metadata->refresh();
+  const std::uint64_t blocks = ceil_div(nodes_[0].metadata->places().data.value(), block_bytes);
+  for (std::uint64_t block = 0; block < blocks; ++block) {
+    if (a.same_block(b, block)) continue;
+    if (nodes_[0].metadata->covered(block) || nodes_[1].metadata->covered(block)) continue;
+    world_.fail(
+        FailureKind::safety, "E2",
+        fmt::format("block {} differs and neither bitmap nor activity log says so "
+                    "(flags {:#x}, {:#x}): {}",
+                    block, nodes_[0].metadata->flags(), nodes_[1].metadata->flags(), describe()));
+    return;
+  }
+}
+
+void Cluster::check_equal() {
+  const Image& a = node(0).disk().image();
+  const Image& b = node(1).disk().image();
+  const std::uint64_t data = nodes_[0].metadata->places().data.value();
+  std::array<std::byte, block_bytes> here;
+  std::array<std::byte, block_bytes> there;
+  for (std::uint64_t block = 0; block < ceil_div(data, block_bytes); ++block) {
+    if (a.same_block(b, block)) continue;
+    const std::uint64_t size = std::min(block_bytes, data - block * block_bytes);
+    a.read(ByteOffset(block * block_bytes), Bytes(here).first(size));
+    b.read(ByteOffset(block * block_bytes), Bytes(there).first(size));
+    if (std::memcmp(here.data(), there.data(), size) == 0) continue;
+    world_.fail(FailureKind::safety, "E1",
+                fmt::format("block {} differs although all is quiet: {}", block, describe()));
+    return;
+  }
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (node(i).running() && replica(i)->out_of_sync_blocks() != 0) {
+      world_.fail(FailureKind::safety, "E1",
+                  "blocks are marked although all is quiet: " + describe());
+    }
+  }
+}
+
+}  // namespace replicator::sim

@@ -1,0 +1,147 @@
+// Two simulated nodes with the real engine, the application on the Primary, and the truth about
+// them: who holds every answered write, whose disk may have lost its cache, what each node says
+// about itself. Checks on the way: G1 at the start of each resync, D1/D3 at each promotion, D2 at
+// each data write, D6 and E2 at each crash. Plays the part of a careful cluster manager: reboots,
+// attaches, connects, and promotes only a node that holds every answered write while the other one
+// is down or agrees.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "tests/sim/application.hpp"
+#include "tests/sim/metadata_view.hpp"
+#include "tests/sim/net.hpp"
+#include "tests/sim/node.hpp"
+#include "tests/sim/oracle.hpp"
+#include "tests/sim/replica.hpp"
+
+namespace replicator::sim {
+
+struct ClusterOptions {
+  ByteCount disk_bytes{6U << 20U};
+  std::array<DiskModel, 2> disks;
+  PathOptions path;
+  ReplicaOptions replica;
+  Workload workload;
+  bool synced_at_start = false;  // else the first full sync is part of the history
+  Duration reboot_delay_max = Duration::seconds(3);
+  std::array<std::int32_t, 2> drift_ppm{0, 0};
+  bool check_d2 = true;
+};
+
+class Cluster final : public Application::Observer {
+ public:
+  static constexpr std::size_t nobody = 2;
+
+  Cluster(World& world, const ClusterOptions& options);
+  Cluster(const Cluster&) = delete;
+  Cluster& operator=(const Cluster&) = delete;
+  ~Cluster();
+
+  // Both up, connected, one Primary with good data. False: see world.failure().
+  bool start();
+
+  // What the manager does by itself, each time it is called: reboots, attach, connect, promotion,
+  // clients.
+  void manage();
+  // It may boot dead nodes at once, and promotes without hesitation.
+  void set_hasty(bool hasty) noexcept { hasty_ = hasty; }
+  void set_operations(std::uint64_t operations) noexcept { operations_ = operations; }
+  // The manager moves the role to the other node as soon as it can.
+  void want_switch() noexcept { switching_ = true; }
+  void want_disconnect(std::size_t which, Duration for_how_long);
+  void want_detach(std::size_t which, Duration for_how_long);
+
+  void kill(std::size_t which);
+  void power_cut(std::size_t which, CutMode mode);
+  void power_cut_both(CutMode mode);
+  // Just after the node's k-th disk operation from now was submitted.
+  void crash_at_operation(std::size_t which, std::uint64_t k, bool with_power);
+
+  [[nodiscard]] World& world() noexcept { return world_; }
+  [[nodiscard]] SimNetwork& network() noexcept { return network_; }
+  [[nodiscard]] Node& node(std::size_t which) noexcept { return *nodes_[which].node; }
+  [[nodiscard]] Replica* replica(std::size_t which) noexcept {
+    return static_cast<Replica*>(node(which).program());
+  }
+  [[nodiscard]] std::size_t primary() const noexcept { return primary_; }
+  [[nodiscard]] Application& application() noexcept { return application_; }
+  [[nodiscard]] Oracle& oracle() noexcept { return oracle_; }
+  [[nodiscard]] bool both_good() noexcept;
+  [[nodiscard]] bool may_reboot(std::size_t which) noexcept;
+
+  // Nothing runs any more: E1 and the bitmaps.
+  void check_equal();
+  void check_covered();
+  [[nodiscard]] std::string describe();
+  void stop_clients();
+  // Closes the device and takes both resources down, then ends both processes. False: it did not
+  // end (L4).
+  bool close_and_take_down();
+  // After that: nothing is marked in the meta data of either node.
+  void check_clean();
+  void stop_managing_roles() noexcept { roles_managed_ = false; }
+
+  // Application::Observer
+  void answered(NodeId node, ByteRange range) override;
+  Instant weak_since(NodeId node) override;
+
+ private:
+  struct Member {
+    std::unique_ptr<Node> node;
+    std::unique_ptr<MetadataView> metadata;
+    VolumeState seen;       // as last observed
+    bool attached = false;  // the boot commands, done
+    bool configured = false;
+    bool stale = false;  // lacks an answered write
+    Instant weak_since = Oracle::strong();
+    Instant reboot_at;
+    bool syncing = false;  // was sync target of an unfinished resync
+    Instant disconnected_until = Instant(-1);
+    Instant detached_until = Instant(-1);
+    std::uint64_t crash_countdown = 0;  // disk operations; 0: none planned
+    bool crash_with_power = false;
+  };
+  [[nodiscard]] std::size_t index_of(NodeId node) const noexcept {
+    return nodes_[0].node->id() == node ? 0 : 1;
+  }
+  static std::size_t other(std::size_t which) noexcept { return 1 - which; }
+  void boot(std::size_t which);
+  void died(std::size_t which);
+  void watch(NodeId node);
+  void observe(std::size_t which);
+  void note_change(std::size_t which, const VolumeState& before, const VolumeState& now);
+  void sync_begins(std::size_t target);
+  void agree();
+  void manage_member(std::size_t which);
+  void manage_role();
+  void manage_switch();
+  void promote(std::size_t which);
+  void promoted(std::size_t which);
+  void start_clients();
+  [[nodiscard]] bool promotable(std::size_t which) noexcept;
+  void check_superblock(std::size_t which);
+  void submitted(std::size_t which, const SimDisk::Seen& seen);
+  void check_intent(std::size_t which, const SimDisk::Seen& seen);
+
+  World& world_;
+  ClusterOptions options_;
+  SimNetwork network_;
+  std::array<Member, 2> nodes_;
+  Oracle oracle_;
+  Application application_;
+  Prng prng_;
+  std::size_t primary_ = nobody;
+  std::size_t promoting_ = nobody;
+  bool clients_open_ = false;
+  bool switching_ = false;
+  bool hasty_ = false;
+  bool roles_managed_ = true;
+  bool ever_in_sync_ = false;
+  std::uint64_t operations_ = 0;
+};
+
+}  // namespace replicator::sim

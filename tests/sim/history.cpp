@@ -1,0 +1,216 @@
+#include "tests/sim/history.hpp"
+
+#include <fmt/format.h>
+
+#include "base/mark.hpp"
+
+namespace replicator::sim {
+
+namespace {
+
+struct Plan {
+  ClusterOptions cluster;
+  std::uint32_t faults_enabled = 0;
+  std::uint64_t operations = 0;
+  Duration fault_interval;
+  Duration safety_phase;
+  std::string text;
+};
+
+DiskTiming draw_timing(Prng& prng) {
+  DiskTiming timing;
+  timing.fastest = Duration::microseconds(static_cast<std::int64_t>(10 + prng.below(100)));
+  timing.slowest =
+      timing.fastest + Duration::microseconds(static_cast<std::int64_t>(prng.below(3000)));
+  timing.slow_percent = prng.chance(50) ? static_cast<std::uint32_t>(prng.below(4)) : 0;
+  return timing;
+}
+
+void draw_disks(Prng& prng, ClusterOptions& options) {
+  const std::uint64_t odd = prng.chance(30) ? prng.below(64) : 0;
+  std::uint64_t mebibytes = 1 + prng.below(6);
+  if (options.synced_at_start && prng.chance(60)) mebibytes = 36 + prng.below(20);
+  options.disk_bytes = ByteCount((mebibytes << 20U) + odd * sector_bytes);
+  for (DiskModel& disk : options.disks) {
+    disk.timing = draw_timing(prng);
+    disk.discard = prng.chance(70) ? DiscardMode::zeroes : DiscardMode::unsupported;
+    disk.zeroes_supported = prng.chance(90);
+    disk.destage_percent = static_cast<std::uint32_t>(prng.below(40));
+    disk.check_stability = prng.chance(50);
+  }
+}
+
+void draw_network(Prng& prng, ClusterOptions& options) {
+  options.path.fastest = Duration::microseconds(static_cast<std::int64_t>(10 + prng.below(300)));
+  options.path.slowest =
+      options.path.fastest + Duration::microseconds(static_cast<std::int64_t>(prng.below(2000)));
+  options.path.choppiness = prng.chance(60) ? 0 : 1 + static_cast<std::uint32_t>(prng.below(2));
+  options.path.buffer_bytes = static_cast<std::uint32_t>(4096U << prng.below(6));
+  NetOptions& net = options.replica.net;
+  net.ping_interval_seconds = 1 + static_cast<std::uint32_t>(prng.below(10));
+  net.connect_interval_seconds = 1 + static_cast<std::uint32_t>(prng.below(10));
+  net.max_epoch_size = prng.chance(30) ? 20 : 2048;
+  net.use_rle = prng.chance(70);
+}
+
+void draw_engine(Prng& prng, ClusterOptions& options) {
+  replicator::DiskOptions& disk = options.replica.disk;
+  disk.al_extents = prng.chance(70) ? 7 : 1237;
+  disk.resync_rate = 10000 + static_cast<std::uint32_t>(prng.below(200000));
+  disk.c_min_rate = 4000;
+  disk.c_plan_ahead_tenths = prng.chance(50) ? 0 : 20;
+}
+
+void draw_workload(Prng& prng, ClusterOptions& options) {
+  Workload& work = options.workload;
+  work.clients = 1 + static_cast<std::uint32_t>(prng.below(8));
+  work.read_percent = static_cast<std::uint32_t>(prng.below(40));
+  work.flush_percent = static_cast<std::uint32_t>(prng.below(15));
+  work.discard_percent = prng.chance(50) ? static_cast<std::uint32_t>(prng.below(4)) : 0;
+  work.zeroes_percent = prng.chance(50) ? static_cast<std::uint32_t>(prng.below(4)) : 0;
+  work.stable_percent = static_cast<std::uint32_t>(prng.below(20));
+  work.hot_percent = static_cast<std::uint32_t>(prng.below(100));
+  work.hot_spots = 1 + static_cast<std::uint32_t>(prng.below(6));
+  work.largest_sectors = 8 + static_cast<std::uint32_t>(prng.below(100));
+  work.burst_percent = static_cast<std::uint32_t>(prng.below(100));
+  work.longest_pause = Duration::microseconds(static_cast<std::int64_t>(prng.below(20000)));
+}
+
+Plan draw_plan(Prng prng) {
+  Plan plan;
+  plan.cluster.synced_at_start = prng.chance(60);
+  draw_disks(prng, plan.cluster);
+  draw_network(prng, plan.cluster);
+  draw_engine(prng, plan.cluster);
+  draw_workload(prng, plan.cluster);
+  if (prng.chance(30)) {
+    for (std::int32_t& ppm : plan.cluster.drift_ppm) {
+      ppm = static_cast<std::int32_t>(prng.below(20001)) - 10000;
+    }
+  }
+  plan.operations = 500 + prng.below(800);
+  for (std::uint32_t kind = 0; kind < fault_kinds; ++kind) {
+    if (prng.chance(50)) plan.faults_enabled |= 1U << kind;
+  }
+  plan.fault_interval = Duration::milliseconds(static_cast<std::int64_t>(50 + prng.below(2000)));
+  plan.safety_phase = plan.fault_interval * static_cast<std::int64_t>(6 + prng.below(10));
+  plan.text = fmt::format(
+      "disk={}+{} synced={} al={} clients={} ops={} faults={:#x} interval={}ms chop={} buffer={}",
+      plan.cluster.disk_bytes.value() >> 20U,
+      plan.cluster.disk_bytes.value() % (1U << 20U) / sector_bytes, plan.cluster.synced_at_start,
+      plan.cluster.replica.disk.al_extents, plan.cluster.workload.clients, plan.operations,
+      plan.faults_enabled, plan.fault_interval.milliseconds(), plan.cluster.path.choppiness,
+      plan.cluster.path.buffer_bytes);
+  return plan;
+}
+
+class History {
+ public:
+  History(World& world, const Plan& plan)
+      : world_(world), plan_(plan), cluster_(world, plan.cluster) {}
+
+  void run(Outcome& outcome) {
+    cluster_.set_operations(plan_.operations);
+    if (cluster_.start()) {
+      Nemesis nemesis(cluster_, plan_.faults_enabled, plan_.fault_interval);
+      safety(nemesis);
+      outcome.faults = nemesis.faults();
+      outcome.hits_in_flight = nemesis.hits_in_flight();
+      outcome.injected = nemesis.injected();
+      nemesis.stop();
+      if (!world_.failed()) liveness();
+    }
+    outcome.writes = cluster_.oracle().writes();
+    outcome.description = plan_.text + "; at the end: " + cluster_.describe();
+  }
+
+ private:
+  void safety(Nemesis& nemesis) {
+    const Instant end = world_.now() + plan_.safety_phase;
+    Prng pace = world_.stream("pace");
+    while (!world_.failed() && world_.now() < end) {
+      world_.run_for(Duration::microseconds(static_cast<std::int64_t>(pace.below(40000))));
+      if (world_.failed()) return;
+      nemesis.act();
+      cluster_.manage();
+    }
+  }
+
+  // Runs in steps in which the manager acts, until the predicate holds.
+  bool manage_until(const std::function<bool()>& predicate, Duration limit) {
+    const Instant deadline = world_.now() + limit;
+    while (!world_.failed() && world_.now() < deadline) {
+      if (predicate()) return true;
+      cluster_.manage();
+      world_.run_until(predicate, Duration::milliseconds(20));
+    }
+    return !world_.failed() && predicate();
+  }
+
+  void fail_liveness(const char* invariant, const char* what) {
+    if (world_.failed()) return;
+    world_.fail(FailureKind::liveness, invariant, fmt::format("{}: {}", what, cluster_.describe()));
+  }
+
+  void liveness() {
+    cluster_.set_hasty(true);
+    if (!manage_until([&] { return cluster_.both_good(); }, Duration::seconds(180))) {
+      return fail_liveness("L1", "no healing after the faults stopped");
+    }
+    cluster_.stop_clients();
+    if (!manage_until([&] { return cluster_.application().idle(); }, Duration::seconds(60))) {
+      return fail_liveness("L2", "an application request is never answered");
+    }
+    if (!manage_until([&] { return cluster_.both_good(); }, Duration::seconds(60))) {
+      return fail_liveness("L1", "not in sync when quiet");
+    }
+    world_.run_for(Duration::seconds(3));
+    if (world_.failed()) return;
+    cluster_.check_equal();
+    cluster_.check_covered();
+    shut_down();
+  }
+
+  void shut_down() {
+    cluster_.stop_managing_roles();
+    if (!cluster_.close_and_take_down()) return;
+    cluster_.check_equal();
+    cluster_.check_clean();
+  }
+
+  World& world_;
+  const Plan& plan_;
+  Cluster cluster_;
+};
+
+}  // namespace
+
+Outcome run_history(const HistoryOptions& options) {
+  Outcome outcome;
+  World world(options.seed);
+  if (options.recording) world.set_recording(true, options.live_trace);
+#ifdef POLLUX_SABOTAGE
+  set_sabotage(options.sabotage);
+#endif
+  set_mark_hook(
+      [](void* context, const char* name) {
+        ++(*static_cast<std::map<std::string, std::uint64_t>*>(context))[name];
+      },
+      &outcome.marks);
+  const Plan plan = draw_plan(world.stream("plan"));
+  {
+    History history(world, plan);
+    history.run(outcome);
+  }
+  set_mark_hook(nullptr, nullptr);
+#ifdef POLLUX_SABOTAGE
+  set_sabotage(Sabotage::none);
+#endif
+  outcome.failure = world.failure();
+  outcome.trace_hash = world.trace_hash();
+  outcome.events = world.events();
+  if (options.recording) outcome.flight_recorder = world.flight_recorder();
+  return outcome;
+}
+
+}  // namespace replicator::sim

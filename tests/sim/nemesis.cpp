@@ -1,0 +1,187 @@
+#include "tests/sim/nemesis.hpp"
+
+#include <fmt/format.h>
+
+namespace replicator::sim {
+
+namespace {
+constexpr std::uint64_t kill_operation_window = 60;
+}
+
+const char* name(FaultKind kind) noexcept {
+  switch (kind) {
+    case FaultKind::reset_connections: return "reset-connections";
+    case FaultKind::cut_one_socket: return "cut-one-socket";
+    case FaultKind::cut_after_bytes: return "cut-after-bytes";
+    case FaultKind::half_open: return "half-open";
+    case FaultKind::block_both_ways: return "block-both-ways";
+    case FaultKind::block_one_way: return "block-one-way";
+    case FaultKind::slow_link: return "slow-link";
+    case FaultKind::kill_primary: return "kill-primary";
+    case FaultKind::kill_secondary: return "kill-secondary";
+    case FaultKind::kill_both: return "kill-both";
+    case FaultKind::kill_at_disk_operation: return "kill-at-disk-operation";
+    case FaultKind::power_cut_primary: return "power-cut-primary";
+    case FaultKind::power_cut_secondary: return "power-cut-secondary";
+    case FaultKind::power_cut_both: return "power-cut-both";
+    case FaultKind::pause_node: return "pause-node";
+    case FaultKind::slow_disk: return "slow-disk";
+    case FaultKind::switch_roles: return "switch-roles";
+    case FaultKind::disconnect: return "disconnect";
+    case FaultKind::fence_and_take_over: return "fence-and-take-over";
+  }
+  return "?";
+}
+
+Nemesis::Nemesis(Cluster& cluster, std::uint32_t enabled_kinds, Duration mean_interval)
+    : cluster_(cluster),
+      enabled_(enabled_kinds),
+      mean_interval_(mean_interval),
+      prng_(cluster.world().stream("nemesis")),
+      next_(cluster.world().now()) {
+  normal_path_ = cluster_.network().path(cluster_.node(0).id(), cluster_.node(1).id());
+  for (std::size_t i = 0; i < 2; ++i) {
+    normal_timing_[i] = cluster_.node(i).disk().options().timing;
+  }
+}
+
+Duration Nemesis::draw(Duration shortest, Duration longest) {
+  return Duration::nanoseconds(
+      static_cast<std::int64_t>(prng_.between(static_cast<std::uint64_t>(shortest.nanoseconds()),
+                                              static_cast<std::uint64_t>(longest.nanoseconds()))));
+}
+
+std::size_t Nemesis::primary_or_any() {
+  const std::size_t primary = cluster_.primary();
+  return primary != Cluster::nobody ? primary : prng_.below(2);
+}
+
+CutKind Nemesis::draw_cut() { return static_cast<CutKind>(prng_.below(5)); }
+
+void Nemesis::act() {
+  World& world = cluster_.world();
+  if (heal_at_ <= world.now()) stop();
+  if (world.now() < next_ || enabled_ == 0) return;
+  next_ = world.now() + draw(Duration(), mean_interval_ * 2);
+  auto kind = static_cast<FaultKind>(prng_.below(fault_kinds));
+  while ((enabled_ & (1U << static_cast<unsigned>(kind))) == 0) {
+    kind = static_cast<FaultKind>(prng_.below(fault_kinds));
+  }
+  if (world.recording()) world.record(outside, fmt::format("nemesis: {}", name(kind)));
+  ++injected_[static_cast<std::size_t>(kind)];
+  ++faults_;
+  if (cluster_.application().in_flight() > 0) ++hits_in_flight_;
+  inject(kind);
+}
+
+void Nemesis::stop() {
+  heal_at_ = Instant::never();
+  cluster_.network().heal_all();
+  const NodeId a = cluster_.node(0).id();
+  const NodeId b = cluster_.node(1).id();
+  cluster_.network().path(a, b) = normal_path_;
+  cluster_.network().path(b, a) = normal_path_;
+  for (std::size_t i = 0; i < 2; ++i) {
+    cluster_.node(i).disk().set_timing(normal_timing_[i]);
+    cluster_.node(i).disk().clear_faults();
+    cluster_.node(i).disk().release_stuck();
+  }
+}
+
+void Nemesis::inject(FaultKind kind) {
+  if (kind <= FaultKind::slow_link) return network_fault(kind);
+  node_fault(kind);
+}
+
+void Nemesis::network_fault(FaultKind kind) {
+  SimNetwork& network = cluster_.network();
+  const std::size_t one = prng_.below(2);
+  const NodeId a = cluster_.node(one).id();
+  const NodeId b = cluster_.node(1 - one).id();
+  World& world = cluster_.world();
+  const bool toward_server = prng_.chance(50);
+  const std::uint64_t which = prng_.below(4);
+  switch (kind) {
+    case FaultKind::reset_connections: network.cut_all(a, b, CutKind::reset); break;
+    case FaultKind::cut_one_socket: {
+      const CutKind cut = draw_cut();
+      network.cut_one(a, b, which, toward_server, cut);
+      break;
+    }
+    case FaultKind::cut_after_bytes: {
+      const CutKind cut = draw_cut();
+      const std::uint64_t bytes = prng_.below(prng_.chance(50) ? 300 : 20000);
+      network.cut_one_after(a, b, which, toward_server, bytes, cut);
+      break;
+    }
+    case FaultKind::half_open: network.cut_all(a, b, CutKind::silent); break;
+    case FaultKind::block_both_ways:
+      network.block(a, b);
+      network.block(b, a);
+      heal_at_ = world.now() + draw(Duration::milliseconds(1), Duration::seconds(15));
+      break;
+    case FaultKind::block_one_way:
+      network.block(a, b);
+      heal_at_ = world.now() + draw(Duration::milliseconds(1), Duration::seconds(15));
+      break;
+    default: {
+      PathOptions& path = network.path(a, b);
+      path.fastest = draw(Duration(), Duration::milliseconds(5));
+      path.slowest = path.fastest + draw(Duration(), Duration::milliseconds(50));
+      if (prng_.chance(30)) path.bytes_per_second = 1000 + prng_.below(10'000'000);
+      path.choppiness = static_cast<std::uint32_t>(prng_.below(3));
+      heal_at_ = world.now() + draw(Duration::milliseconds(10), Duration::seconds(5));
+      break;
+    }
+  }
+}
+
+void Nemesis::node_fault(FaultKind kind) {
+  World& world = cluster_.world();
+  const std::size_t primary = primary_or_any();
+  switch (kind) {
+    case FaultKind::kill_primary: cluster_.kill(primary); break;
+    case FaultKind::kill_secondary: cluster_.kill(1 - primary); break;
+    case FaultKind::kill_both:
+      cluster_.kill(primary);
+      cluster_.kill(1 - primary);
+      break;
+    case FaultKind::kill_at_disk_operation: kill_at_operation(); break;
+    case FaultKind::power_cut_primary: cluster_.power_cut(primary, CutMode::drawn); break;
+    case FaultKind::power_cut_secondary: cluster_.power_cut(1 - primary, CutMode::drawn); break;
+    case FaultKind::power_cut_both: cluster_.power_cut_both(CutMode::drawn); break;
+    case FaultKind::pause_node:
+      world.pause(cluster_.node(prng_.below(2)).id(),
+                  world.now() + draw(Duration::milliseconds(1), Duration::seconds(12)));
+      break;
+    case FaultKind::slow_disk: {
+      DiskTiming timing;
+      timing.fastest = draw(Duration(), Duration::milliseconds(2));
+      timing.slowest = timing.fastest + draw(Duration(), Duration::milliseconds(100));
+      timing.slow_percent = static_cast<std::uint32_t>(prng_.below(20));
+      timing.slow = draw(Duration::milliseconds(10), Duration::seconds(4));
+      cluster_.node(prng_.below(2)).disk().set_timing(timing);
+      heal_at_ = world.now() + draw(Duration::milliseconds(10), Duration::seconds(5));
+      break;
+    }
+    case FaultKind::switch_roles: cluster_.want_switch(); break;
+    case FaultKind::disconnect:
+      cluster_.want_disconnect(prng_.below(2),
+                               draw(Duration::milliseconds(100), Duration::seconds(5)));
+      break;
+    default:  // fence and take over: the link goes, and the Primary is shot at once
+      cluster_.network().cut_all(cluster_.node(0).id(), cluster_.node(1).id(), CutKind::silent);
+      cluster_.power_cut(primary, CutMode::drawn);
+      break;
+  }
+}
+
+// In the middle of whatever the node does: at its k-th disk operation from now.
+void Nemesis::kill_at_operation() {
+  const std::size_t which = prng_.below(2);
+  const bool with_power = prng_.chance(50);
+  if (!cluster_.node(which).running()) return;
+  cluster_.crash_at_operation(which, prng_.below(kill_operation_window), with_power);
+}
+
+}  // namespace replicator::sim

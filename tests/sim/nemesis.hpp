@@ -1,0 +1,74 @@
+// Draws faults. Which kinds, how often and how hard is drawn once per seed (swarm): half of the
+// kinds are off in any one history, because faults mask each other.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "tests/sim/cluster.hpp"
+
+namespace replicator::sim {
+
+enum class FaultKind : std::uint8_t {
+  reset_connections,
+  cut_one_socket,
+  cut_after_bytes,
+  half_open,
+  block_both_ways,
+  block_one_way,
+  slow_link,
+  kill_primary,
+  kill_secondary,
+  kill_both,
+  kill_at_disk_operation,
+  power_cut_primary,
+  power_cut_secondary,
+  power_cut_both,
+  pause_node,
+  slow_disk,
+  switch_roles,
+  disconnect,
+  fence_and_take_over,
+};
+inline constexpr std::size_t fault_kinds = 19;
+const char* name(FaultKind kind) noexcept;
+
+class Nemesis {
+ public:
+  Nemesis(Cluster& cluster, std::uint32_t enabled_kinds, Duration mean_interval);
+
+  // Called every so often; injects a fault when its time has come.
+  void act();
+  // Ends all lasting faults.
+  void stop();
+
+  [[nodiscard]] const std::array<std::uint32_t, fault_kinds>& injected() const noexcept {
+    return injected_;
+  }
+  // Faults that hit while application writes were in flight.
+  [[nodiscard]] std::uint32_t hits_in_flight() const noexcept { return hits_in_flight_; }
+  [[nodiscard]] std::uint32_t faults() const noexcept { return faults_; }
+
+ private:
+  void inject(FaultKind kind);
+  void network_fault(FaultKind kind);
+  void node_fault(FaultKind kind);
+  void kill_at_operation();
+  CutKind draw_cut();
+  [[nodiscard]] std::size_t primary_or_any();
+  [[nodiscard]] Duration draw(Duration shortest, Duration longest);
+
+  Cluster& cluster_;
+  std::uint32_t enabled_;
+  Duration mean_interval_;
+  Prng prng_;
+  Instant next_;
+  Instant heal_at_ = Instant::never();
+  PathOptions normal_path_;
+  DiskTiming normal_timing_[2];
+  std::array<std::uint32_t, fault_kinds> injected_{};
+  std::uint32_t hits_in_flight_ = 0;
+  std::uint32_t faults_ = 0;
+};
+
+}  // namespace replicator::sim
