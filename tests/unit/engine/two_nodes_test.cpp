@@ -1,0 +1,186 @@
+// The engine on two simulated nodes: the main job, step by step, with real meta data on simulated disks.
+#include <gtest/gtest.h>
+
+#include <cstring>
+
+#include "engine/flow/resource.hpp"
+#include "tests/sim/two_nodes.hpp"
+#include "tests/support/fresh_metadata.hpp"
+
+namespace replicator {
+namespace {
+
+using sim::TwoNodes;
+
+class Program final : public sim::Node::Program {
+ public:
+  explicit Program(sim::Node& node)
+      : incoming_(4U << 20U, false),
+        replies_(4U << 20U, false),
+        resource(node.io(), Memory{incoming_, replies_}, "r0", ResourceOptions()) {
+    resource.new_volume(0, 0);
+  }
+
+ private:
+  io::BufferPool incoming_;
+  io::BufferPool replies_;
+
+ public:
+  Resource resource;
+};
+
+class EngineTest : public testing::Test {
+ protected:
+  EngineTest() : pair_(1) {
+    for (sim::Node* node : {&pair_.n1, &pair_.n2}) {
+      const Status made =
+          pair_.run(testing_support::create_metadata(node->io(), "/dev/disk"));
+      EXPECT_TRUE(made.ok());
+      boot(*node);
+    }
+  }
+  void boot(sim::Node& node) {
+    node.boot([](sim::Node& n) { return std::make_unique<Program>(n); });
+  }
+  static Resource& resource(sim::Node& node) {
+    return static_cast<Program*>(node.program())->resource;
+  }
+  static Volume& volume(sim::Node& node) { return *resource(node).volume(0); }
+
+  std::int32_t attach(sim::Node& node) {
+    BackingConfig backing;
+    backing.disk_path = "/dev/disk";
+    backing.meta_disk_path = "/dev/disk";
+    return pair_.run(resource(node).attach(0, backing, DiskOptions())).code;
+  }
+  std::int32_t connect(sim::Node& node, sim::Node& peer) {
+    PeerConfig config;
+    config.local = node.address(7789);
+    config.peer = peer.address(7789);
+    NetOptions options;
+    options.connect_interval_seconds = 1;
+    return pair_.run(resource(node).connect(config, options, peer.name())).code;
+  }
+  void up() {
+    ASSERT_EQ(attach(pair_.n1), 0);
+    ASSERT_EQ(attach(pair_.n2), 0);
+    ASSERT_EQ(connect(pair_.n1, pair_.n2), 0);
+    ASSERT_EQ(connect(pair_.n2, pair_.n1), 0);
+    wait_for(ConnectionState::connected);
+  }
+  void wait_for(ConnectionState state) {
+    pair_.world.run_until(
+        [&] {
+          return volume(pair_.n1).state().connection == state &&
+                 volume(pair_.n2).state().connection == state;
+        },
+        Duration::seconds(120));
+    ASSERT_EQ(name(volume(pair_.n1).state().connection), name(state));
+    ASSERT_EQ(name(volume(pair_.n2).state().connection), name(state));
+    ASSERT_FALSE(pair_.world.failed());
+  }
+  void wait_until_synced() {
+    pair_.world.run_until(
+        [&] {
+          for (sim::Node* node : {&pair_.n1, &pair_.n2}) {
+            const VolumeState& state = volume(*node).state();
+            if (state.connection != ConnectionState::connected ||
+                state.disk != DiskState::up_to_date || state.peer_disk != DiskState::up_to_date) {
+              return false;
+            }
+          }
+          return true;
+        },
+        Duration::seconds(300));
+    EXPECT_EQ(name(volume(pair_.n1).state().disk), "UpToDate");
+    EXPECT_EQ(name(volume(pair_.n2).state().disk), "UpToDate");
+    EXPECT_EQ(volume(pair_.n1).out_of_sync_blocks(), 0U);
+    EXPECT_EQ(volume(pair_.n2).out_of_sync_blocks(), 0U);
+  }
+  void expect_equal() {
+    const std::uint64_t size = volume(pair_.n1).size().value();
+    std::vector<std::byte> a(size);
+    std::vector<std::byte> b(size);
+    pair_.n1.disk().image().read(ByteOffset(0), a);
+    pair_.n2.disk().image().read(ByteOffset(0), b);
+    EXPECT_EQ(std::memcmp(a.data(), b.data(), size), 0);
+  }
+  Status write(sim::Node& node, std::uint64_t at, std::size_t size, std::uint8_t fill) {
+    io::BufferPool pool(1U << 20U, false);
+    io::BufferPool::Buffer buffer = pool.try_take(size);
+    fill_bytes(buffer.bytes(), std::byte{fill});
+    return pair_.run(volume(node).write(ByteRange(ByteOffset(at), ByteCount(size)), buffer.bytes(), false));
+  }
+
+  TwoNodes pair_;
+};
+
+TEST_F(EngineTest, attach_sizes_the_device_and_marks_everything_out_of_sync) {
+  ASSERT_EQ(attach(pair_.n1), 0);
+  EXPECT_EQ(name(volume(pair_.n1).state().disk), "Inconsistent");
+  EXPECT_GT(volume(pair_.n1).size().value(), 7U << 20U);
+  EXPECT_EQ(volume(pair_.n1).out_of_sync_blocks(), volume(pair_.n1).size().value() / 4096);
+}
+
+TEST_F(EngineTest, promotion_without_good_data_is_refused_with_minus_two) {
+  ASSERT_EQ(attach(pair_.n1), 0);
+  EXPECT_EQ(pair_.run(resource(pair_.n1).set_role(Role::primary, false)).code, -2);
+}
+
+TEST_F(EngineTest, the_main_job) {
+  up();
+  ASSERT_EQ(pair_.run(resource(pair_.n1).set_role(Role::primary, true)).code, 0);
+  wait_until_synced();
+  expect_equal();
+  for (int i = 0; i < 50; ++i) {
+    ASSERT_TRUE(write(pair_.n1, static_cast<std::uint64_t>(i) * 40960, 8192, 0x5a).ok()) << i;
+  }
+  ASSERT_TRUE(pair_.run(volume(pair_.n1).flush()).ok());
+  expect_equal();
+  // The roles change places.
+  ASSERT_EQ(pair_.run(resource(pair_.n1).set_role(Role::secondary, false)).code, 0);
+  ASSERT_EQ(pair_.run(resource(pair_.n2).set_role(Role::primary, false)).code, 0);
+  ASSERT_TRUE(write(pair_.n2, 0, 4096, 0x77).ok());
+  EXPECT_EQ(pair_.run(resource(pair_.n1).set_role(Role::primary, false)).code, -1);
+  ASSERT_TRUE(pair_.run(volume(pair_.n2).flush()).ok());
+  expect_equal();
+}
+
+TEST_F(EngineTest, writes_during_link_loss_are_resynced_by_bitmap) {
+  up();
+  ASSERT_EQ(pair_.run(resource(pair_.n1).set_role(Role::primary, true)).code, 0);
+  wait_until_synced();
+  ASSERT_EQ(pair_.run(resource(pair_.n2).disconnect(false)).code, 0);
+  EXPECT_EQ(name(volume(pair_.n2).state().connection), "StandAlone");
+  ASSERT_TRUE(write(pair_.n1, 1U << 20U, 65536, 0x11).ok());
+  EXPECT_EQ(volume(pair_.n1).out_of_sync_blocks(), 16U);
+  ASSERT_EQ(connect(pair_.n2, pair_.n1), 0);
+  wait_until_synced();
+  expect_equal();
+}
+
+TEST_F(EngineTest, a_crashed_primary_resyncs_its_activity_log) {
+  up();
+  ASSERT_EQ(pair_.run(resource(pair_.n1).set_role(Role::primary, true)).code, 0);
+  wait_until_synced();
+  ASSERT_TRUE(write(pair_.n1, 0, 4096, 0x42).ok());
+  pair_.n1.power_cut();
+  boot(pair_.n1);
+  ASSERT_EQ(attach(pair_.n1), 0);
+  EXPECT_EQ(name(volume(pair_.n1).state().disk), "UpToDate");
+  EXPECT_GE(volume(pair_.n1).out_of_sync_blocks(), 1024U);
+  ASSERT_EQ(connect(pair_.n1, pair_.n2), 0);
+  wait_until_synced();
+  expect_equal();
+}
+
+TEST_F(EngineTest, down_ends_in_every_state) {
+  up();
+  EXPECT_EQ(pair_.run(resource(pair_.n1).down()).code, 0);
+  EXPECT_EQ(name(volume(pair_.n1).state().connection), "StandAlone");
+  EXPECT_EQ(name(volume(pair_.n1).state().disk), "Diskless");
+  EXPECT_EQ(pair_.run(resource(pair_.n2).down()).code, 0);
+}
+
+}  // namespace
+}  // namespace replicator
