@@ -2,26 +2,34 @@
 // DRBD 8.4's own words (command, object, arguments, options of `drbdsetup`). Decoding is total: any
 // bytes give a message or a fault, within the limits below, and nothing else.
 //
-//   command             object                arguments                    options beside the
-//   section's new-resource        resource              -                            peer-name;
-//   resource options new-minor           resource              MINOR VOLUME device-name del-minor
-//   minor                 -                            - del-resource        resource - - attach
-//   minor                 DISK META INDEX              disk options detach              minor -
-//   force connect             resource              LOCAL REMOTE                 peer-name; net
-//   options disconnect          resource              -                            force disconnect
-//   ""                    LOCAL REMOTE                 force disk-options        minor -
-//   set-defaults; disk options net-options         resource or ""        - or LOCAL REMOTE
-//   set-defaults; net options resource-options    resource              - set-defaults; resource
-//   options primary             minor                 -                            force secondary,
-//   invalidate, invalidate-remote, outdate: minor down                resource              - -
-//   status, show        resource, minor, all  -                            -
-//   get-gi              minor                 -                            -
-//   wait-connect, wait-sync: minor; wfc-timeout, degr-wfc-timeout, outdated-wfc-timeout (seconds, 0
-//   =
-//                       for ever), wait-after-sb; data {"timeout":true} when the time ran out
-//   ping                ""                    -                            - ; data
-//   {"version","pid"} shutdown            ""                    -                            -
-// INDEX is "internal", "flexible" or a slot number; LOCAL and REMOTE as in status_json.hpp.
+// clang-format off
+//   command           object           arguments         options beside those of the section
+//   new-resource      resource         -                 peer-name; resource options
+//   new-minor         resource         MINOR VOLUME      device-name
+//   del-minor         minor            -                 -
+//   del-resource      resource         -                 -
+//   attach            minor            DISK META INDEX   disk options
+//   detach            minor            -                 force
+//   connect           resource         LOCAL REMOTE      peer-name; net options
+//   disconnect        resource         -                 force
+//   disconnect        ""               LOCAL REMOTE      force
+//   disk-options      minor            -                 set-defaults; disk options
+//   net-options       resource         -                 set-defaults; net options
+//   net-options       ""               LOCAL REMOTE      set-defaults; net options
+//   resource-options  resource         -                 set-defaults; resource options
+//   primary           minor            -                 force
+//   secondary, invalidate, invalidate-remote, outdate: object is a minor
+//   down              resource         -                 -
+//   status, show      resource, minor or all
+//   get-gi            minor            -                 -
+//   wait-connect      minor            -                 wfc-timeout, degr-wfc-timeout,
+//   wait-sync         minor            -                 outdated-wfc-timeout, wait-after-sb
+//   ping, shutdown    ""               -                 -
+// clang-format on
+//
+// INDEX is "internal", "flexible" or a slot number; LOCAL and REMOTE are written by address_text().
+// Timeouts are seconds, 0 waits for ever; when one runs out the reply is code 0 with data
+// {"timeout":true}. The data of ping are {"version","pid"}.
 #pragma once
 
 #include <cstddef>

@@ -34,7 +34,7 @@ struct EnumWord {
   std::int64_t value;
 };
 
-struct OptionField;  // where the value lives in the structs of engine/config.hpp
+struct OptionField;  // where the value lives in engine/config.hpp; option_field.hpp
 
 struct Option {
   OptionSection section;
@@ -47,6 +47,8 @@ struct Option {
   std::string_view unit_text = {};  // "1/10 seconds", "bytes/second", …: the comment of `show`
   std::span<const EnumWord> words = {};
   const OptionField* field = nullptr;  // null: validated, stored and dumped, not acted upon
+  bool one_shot = false;               // of one command, not a setting: never printed by `show`
+  bool ignored = false;                // a left-over of DRBD 8.3: accepted, never passed on
 };
 
 std::span<const Option> all_options() noexcept;

@@ -55,6 +55,14 @@ Result<GenerationShow> decode_generations(std::string_view data);
 // "ipv4:10.0.0.1:7789", "ipv6:[fd00::1]:7789": the address form of drbdsetup. The family and the
 // port (7788) may be left out when reading. Fault::malformed or Fault::unsupported.
 Result<io::Address> parse_address(std::string_view text);
-std::string address_text(const io::Address& address);
+std::string address_text(const io::Address& address);  // empty for none
+
+// "internal" (or flex-internal), "flexible" (or flex-external), a slot number.
+Result<MetaDiskIndex> parse_meta_index(std::string_view text);
+std::string index_text(const MetaDiskIndex& index);
+
+inline constexpr std::uint32_t max_minor = 1048575;
+// "0", "drbd0", "/dev/drbd0".
+Result<std::uint32_t> parse_minor(std::string_view text);
 
 }  // namespace replicator::control
