@@ -60,6 +60,7 @@ class Cluster final : public Application::Observer {
   void power_cut_both(CutMode mode);
   // Just after the node's k-th disk operation from now was submitted.
   void crash_at_operation(std::size_t which, std::uint64_t k, bool with_power);
+  void cancel_crash(std::size_t which) noexcept { nodes_[which].crash_countdown = 0; }
 
   [[nodiscard]] World& world() noexcept { return world_; }
   [[nodiscard]] SimNetwork& network() noexcept { return network_; }

@@ -34,7 +34,6 @@ void draw_disks(Prng& prng, ClusterOptions& options) {
   for (DiskModel& disk : options.disks) {
     disk.timing = draw_timing(prng);
     disk.discard = prng.chance(70) ? DiscardMode::zeroes : DiscardMode::unsupported;
-    disk.zeroes_supported = prng.chance(90);
     disk.destage_percent = static_cast<std::uint32_t>(prng.below(40));
     disk.check_stability = prng.chance(50);
   }

@@ -85,6 +85,7 @@ void Nemesis::stop() {
     cluster_.node(i).disk().set_timing(normal_timing_[i]);
     cluster_.node(i).disk().clear_faults();
     cluster_.node(i).disk().release_stuck();
+    cluster_.cancel_crash(i);
   }
 }
 

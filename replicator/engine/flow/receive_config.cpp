@@ -99,6 +99,7 @@ Task<Status> Connection::receive_sizes(ConstBytes payload, Volume& volume) {
   log::info("{}/{} size agreed with the peer: {} KiB", resource_.name(), volume.number(), next / 2);
   const Status resized = co_await volume.backing_->resize(to_bytes(SectorCount(next)));
   if (!resized.ok()) co_return resized;
+  if (!established_) co_return Status(Fault::connection_lost, "link");
   volume.size_ = to_bytes(SectorCount(next));
   resource_.changed.notify_all();
   co_return Status();
@@ -269,6 +270,7 @@ Task<Status> Connection::receive_state(ConstBytes payload, Volume& volume) {
   if (handshake_needed(volume, peer)) {
     volume.peer_.consider_resync = false;
     const std::optional<C> decided = co_await decide_resync(volume, peer, peer_disk);
+    if (!established_) co_return Status(Fault::connection_lost, "link");
     if (decided) {
       next = *decided;
     } else if (volume.state_.disk == D::negotiating) {
@@ -364,6 +366,7 @@ void Connection::note_forced_promotion(Volume* volume, StateDelta delta) {
 }
 
 Task<std::int32_t> Connection::ask_peer(Volume* volume, std::uint32_t mask, std::uint32_t value) {
+  if (!established_) co_return connection_was_lost;
   PeerLink& link = *link_;
   // One question at a time; the answers carry no name.
   while (established_ && link.reply_waited_for) {
