@@ -1,0 +1,146 @@
+// Inside the reactor: requests, the ring, timers. Private to uring/; the only header that includes
+// liburing.
+#pragma once
+
+#include <liburing.h>
+
+#include <array>
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "uring/reactor.hpp"
+
+namespace replicator::uring {
+
+// What a completion belongs to. Comes from a free list; its address is the ring's user data.
+struct Request {
+  using Completed = void (*)(Reactor::Impl& impl, Request& request, std::int32_t result);
+  Completed completed = nullptr;
+  io::Op* op = nullptr;
+  void* owner = nullptr;
+  Request* next_free = nullptr;
+  // Transfers.
+  int fd = -1;
+  std::uint8_t opcode = 0;
+  int flags = 0;  // RWF_ or FALLOC_FL_
+  std::uint64_t offset = 0;
+  std::byte* memory = nullptr;
+  std::uint64_t length = 0;
+  std::uint64_t moved = 0;
+  // Linked timeout.
+  bool timed = false;
+  __kernel_timespec patience{};
+  bool wants_cancel = false;
+};
+
+struct Timer {
+  std::int64_t when;
+  std::uint64_t sequence;
+  io::Op* op;
+};
+
+// Helper threads for blocking calls; results come back through an eventfd.
+class BlockingPool {
+ public:
+  BlockingPool();
+  ~BlockingPool();
+  BlockingPool(const BlockingPool&) = delete;
+  BlockingPool& operator=(const BlockingPool&) = delete;
+  void add(io::Op& op, std::function<int()> work);
+  struct Done {
+    io::Op* op;
+    int result;
+  };
+  [[nodiscard]] int event_fd() const noexcept { return event_fd_; }
+  std::vector<Done> take_done();
+  [[nodiscard]] std::size_t outstanding() const noexcept { return outstanding_; }
+
+ private:
+  struct Job {
+    io::Op* op;
+    std::function<int()> work;
+  };
+  void work_loop();
+  int event_fd_;
+  std::size_t outstanding_ = 0;  // reactor thread only
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::deque<Job> jobs_;
+  std::vector<Done> done_;
+  std::vector<std::thread> threads_;
+  std::size_t idle_ = 0;
+  bool stopping_ = false;
+};
+
+struct Reactor::Impl final : io::Backend {
+  explicit Impl(const ReactorOptions& options);
+  ~Impl();
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  Status set_up();
+  Request& take(io::Op& op, Request::Completed completed);
+  Request& take_free(Request::Completed completed);
+  void give(Request& request) noexcept;
+  io_uring_sqe* sqe();
+  // Two entries that must be submitted together.
+  void submit_timed(Request& request, Duration patience);
+  void submit(Request& request) { submit_timed(request, Duration::forever()); }
+  void prepare(io_uring_sqe& entry, Request& request) const;
+  void cancel(Request& request);
+  [[nodiscard]] int fixed_buffer(const std::byte* data, std::uint64_t length) const noexcept;
+
+  void start(io::Op& op) noexcept { begin(op); }
+  static void done(io::Op& op, std::int32_t result) noexcept { finish(op, result); }
+  void forget(io::Op& op) noexcept override;
+
+  void run(const std::function<bool()>& finished);
+  void enter_kernel();
+  unsigned reap();
+  void fire_timers();
+  void wait_for_completion();
+  bool poll_a_while();
+  void watch_blocking();
+  [[nodiscard]] std::int64_t nanoseconds() const noexcept;
+
+  void add_timer(io::Op& op, Instant when);
+  void wake_timer(io::Op& op) noexcept;
+  void sift_up(std::size_t index) noexcept;
+  void sift_down(std::size_t index) noexcept;
+  void remove_timer(std::size_t index) noexcept;
+
+  ReactorOptions options;
+  io_uring ring{};
+  bool ring_up = false;
+  bool defer_taskrun = false;
+  std::string features;
+  io::RunQueue queue;
+  io::BufferPool pool;
+  std::vector<Bytes> arenas;
+  std::vector<std::unique_ptr<Request[]>> blocks;
+  Request* free_requests = nullptr;
+  std::vector<Timer> timers;  // heap; Op::backend_data is the index
+  std::uint64_t timer_sequence = 0;
+  std::unique_ptr<BlockingPool> blocking;
+  bool watching_blocking = false;
+  bool stopping = false;
+  std::int64_t gap_ns = 1000000;  // how long waits have been lately
+
+  std::unique_ptr<io::Storage> storage;
+  std::unique_ptr<io::Network> network;
+  std::unique_ptr<io::Clock> clock;
+  std::unique_ptr<io::Entropy> entropy;
+  std::unique_ptr<io::World> world;
+};
+
+std::unique_ptr<io::Storage> make_storage(Reactor::Impl& impl);
+std::unique_ptr<io::Network> make_network(Reactor::Impl& impl);
+std::unique_ptr<io::Clock> make_clock(Reactor::Impl& impl);
+std::unique_ptr<io::Entropy> make_entropy();
+
+}  // namespace replicator::uring

@@ -1,0 +1,306 @@
+#include "uring/reactor.hpp"
+
+#include <sched.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdio>
+#include <cstring>
+#include <utility>
+
+#include "base/log.hpp"
+#include "uring/impl.hpp"
+
+namespace replicator::uring {
+
+namespace {
+
+constexpr std::size_t requests_per_block = 256;
+constexpr std::uint64_t ignored = 0;                // user data of timeouts and cancels
+constexpr std::int64_t poll_window_ns = 60000;      // look this long before blocking …
+constexpr std::int64_t poll_worth_gap_ns = 100000;  // … while waits have been shorter than this
+constexpr std::int64_t gap_forgotten_ns = 2000000;
+
+int io_uring_disabled_setting() {
+  std::FILE* file = std::fopen("/proc/sys/kernel/io_uring_disabled", "re");
+  if (file == nullptr) return 0;
+  int value = 0;
+  if (std::fscanf(file, "%d", &value) != 1) value = 0;
+  std::fclose(file);
+  return value;
+}
+
+}  // namespace
+
+Reactor::Reactor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Reactor::~Reactor() = default;
+
+Result<std::unique_ptr<Reactor>> Reactor::create(const ReactorOptions& options) {
+  auto impl = std::make_unique<Impl>(options);
+  const Status status = impl->set_up();
+  if (!status.ok()) return tl::unexpected(status);
+  return std::unique_ptr<Reactor>(new Reactor(std::move(impl)));
+}
+
+io::World& Reactor::world() noexcept { return *impl_->world; }
+io::BufferPool& Reactor::buffers() noexcept { return impl_->pool; }
+io::RunQueue& Reactor::queue() noexcept { return impl_->queue; }
+const std::string& Reactor::features() const noexcept { return impl_->features; }
+void Reactor::run(const std::function<bool()>& finished) { impl_->run(finished); }
+void Reactor::stop() noexcept { impl_->stopping = true; }
+
+Status Reactor::register_memory(Bytes arena) {
+  Impl& impl = *impl_;
+  impl.arenas.push_back(arena);
+  std::vector<iovec> vectors;
+  for (const Bytes& each : impl.arenas)
+    vectors.push_back(iovec{each.data(), each.size()});
+  if (impl.arenas.size() > 1) io_uring_unregister_buffers(&impl.ring);
+  const int result =
+      io_uring_register_buffers(&impl.ring, vectors.data(), static_cast<unsigned>(vectors.size()));
+  if (result == 0) return Status();
+  impl.arenas.clear();  // transfers then map their memory each time
+  return Status(Fault::not_permitted, "register buffers (RLIMIT_MEMLOCK?)", -result);
+}
+
+void Reactor::poll_readable(io::Op& op, int fd) {
+  impl_->start(op);
+  Request& request = impl_->take(op, [](Impl& impl, Request& r, std::int32_t result) {
+    io::Op& waiting = *r.op;
+    impl.give(r);
+    Impl::done(waiting, result < 0 ? result : 0);
+  });
+  request.fd = fd;
+  request.opcode = IORING_OP_POLL_ADD;
+  impl_->submit(request);
+}
+
+void Reactor::run_blocking(io::Op& op, std::function<int()> work) {
+  if (!impl_->blocking) impl_->blocking = std::make_unique<BlockingPool>();
+  impl_->start(op);
+  impl_->blocking->add(op, std::move(work));
+  impl_->watch_blocking();
+}
+
+Reactor::Impl::Impl(const ReactorOptions& o) : options(o), pool(o.buffer_bytes) {}
+
+Reactor::Impl::~Impl() {
+  blocking.reset();
+  if (ring_up) io_uring_queue_exit(&ring);
+}
+
+Status Reactor::Impl::set_up() {
+  const int disabled = io_uring_disabled_setting();
+  if (disabled == 2) {
+    return Status(Fault::unsupported,
+                  "io_uring is disabled by the sysctl kernel.io_uring_disabled=2; set it to 0 "
+                  "(sysctl -w kernel.io_uring_disabled=0)");
+  }
+  const struct {
+    unsigned flags;
+    const char* name;
+  } attempts[] = {
+      {IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_SINGLE_ISSUER |
+           IORING_SETUP_DEFER_TASKRUN,
+       "single-issuer defer-taskrun"},
+      {IORING_SETUP_CLAMP | IORING_SETUP_SUBMIT_ALL | IORING_SETUP_COOP_TASKRUN, "coop-taskrun"},
+      {IORING_SETUP_CLAMP, "plain"},
+  };
+  int result = 0;
+  for (const auto& attempt : attempts) {
+    io_uring_params params{};
+    params.flags = attempt.flags | IORING_SETUP_CQSIZE;
+    params.cq_entries = options.entries * 8;
+    result = io_uring_queue_init_params(options.entries, &ring, &params);
+    if (result == 0) {
+      ring_up = true;
+      defer_taskrun = (attempt.flags & IORING_SETUP_DEFER_TASKRUN) != 0;
+      features = attempt.name;
+      break;
+    }
+    if (result != -EINVAL) break;
+  }
+  if (!ring_up) {
+    return Status(
+        Fault::unsupported,
+        result == -ENOSYS
+            ? "this kernel has no io_uring; Linux 5.10 or later with CONFIG_IO_URING is needed"
+            : "io_uring can't be set up: a seccomp profile or the sysctl "
+              "kernel.io_uring_disabled forbids it",
+        -result);
+  }
+  storage = make_storage(*this);
+  network = make_network(*this);
+  clock = make_clock(*this);
+  entropy = make_entropy();
+  world = std::make_unique<io::World>(io::World{*storage, *network, *clock, *entropy});
+  arenas.push_back(pool.arena());
+  iovec vector{pool.arena().data(), pool.arena().size()};
+  const int registered = io_uring_register_buffers(&ring, &vector, 1);
+  if (registered != 0) arenas.clear();
+  features += registered == 0 ? ", registered buffers" : ", no registered buffers";
+  return Status();
+}
+
+Request& Reactor::Impl::take_free(Request::Completed completed) {
+  if (free_requests == nullptr) {
+    blocks.push_back(std::make_unique<Request[]>(requests_per_block));
+    for (std::size_t i = 0; i < requests_per_block; ++i) {
+      blocks.back()[i].next_free = free_requests;
+      free_requests = &blocks.back()[i];
+    }
+  }
+  Request& request = *free_requests;
+  free_requests = request.next_free;
+  request = Request();
+  request.completed = completed;
+  return request;
+}
+
+Request& Reactor::Impl::take(io::Op& op, Request::Completed completed) {
+  Request& request = take_free(completed);
+  request.op = &op;
+  return request;
+}
+
+void Reactor::Impl::give(Request& request) noexcept {
+  request.next_free = free_requests;
+  free_requests = &request;
+}
+
+io_uring_sqe* Reactor::Impl::sqe() {
+  io_uring_sqe* entry = io_uring_get_sqe(&ring);
+  while (entry == nullptr) {
+    io_uring_submit(&ring);
+    entry = io_uring_get_sqe(&ring);
+  }
+  return entry;
+}
+
+int Reactor::Impl::fixed_buffer(const std::byte* data, std::uint64_t length) const noexcept {
+  for (std::size_t i = 0; i < arenas.size(); ++i) {
+    const std::byte* begin = arenas[i].data();
+    if (data >= begin && data + length <= begin + arenas[i].size()) return static_cast<int>(i);
+  }
+  return -1;
+}
+
+void Reactor::Impl::submit_timed(Request& request, Duration patience) {
+  request.timed = !patience.is_forever();
+  if (request.timed && io_uring_sq_space_left(&ring) < 2) io_uring_submit(&ring);
+  io_uring_sqe* entry = sqe();
+  prepare(*entry, request);
+  io_uring_sqe_set_data(entry, &request);
+  if (!request.timed) return;
+  entry->flags |= IOSQE_IO_LINK;
+  request.patience.tv_sec = patience.nanoseconds() / 1000000000;
+  request.patience.tv_nsec = patience.nanoseconds() % 1000000000;
+  io_uring_sqe* limit = sqe();
+  io_uring_prep_link_timeout(limit, &request.patience, 0);
+  io_uring_sqe_set_data64(limit, ignored);
+}
+
+void Reactor::Impl::cancel(Request& request) {
+  request.wants_cancel = true;
+  io_uring_sqe* entry = sqe();
+  io_uring_prep_cancel(entry, &request, 0);
+  io_uring_sqe_set_data64(entry, ignored);
+}
+
+void Reactor::Impl::forget(io::Op& /*op*/) noexcept {
+  ensure(false && "an operation was destroyed in flight");
+}
+
+std::int64_t Reactor::Impl::nanoseconds() const noexcept {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return std::int64_t{now.tv_sec} * 1000000000 + now.tv_nsec;
+}
+
+unsigned Reactor::Impl::reap() {
+  unsigned count = 0;
+  unsigned head = 0;
+  io_uring_cqe* cqe = nullptr;
+  io_uring_for_each_cqe(&ring, head, cqe) {
+    ++count;
+    if (cqe->user_data == ignored) continue;
+    auto& request = *static_cast<Request*>(io_uring_cqe_get_data(cqe));
+    request.completed(*this, request, cqe->res);
+  }
+  io_uring_cq_advance(&ring, count);
+  return count;
+}
+
+void Reactor::Impl::run(const std::function<bool()>& finished) {
+  const io::RunQueue::Scope scope(queue);
+  for (;;) {
+    queue.run_all();
+    fire_timers();
+    if (!queue.empty()) continue;
+    if (stopping || finished()) break;
+    enter_kernel();
+  }
+  stopping = false;
+}
+
+// Nothing is ready: submit what is queued and take what has completed, waiting if that is nothing.
+void Reactor::Impl::enter_kernel() {
+  if (io_uring_sq_ready(&ring) != 0 || io_uring_cq_ready(&ring) != 0) {
+    if (defer_taskrun) io_uring_submit_and_get_events(&ring);
+    else io_uring_submit(&ring);
+  }
+  if (reap() != 0) return;
+  wait_for_completion();
+  reap();
+}
+
+bool Reactor::Impl::poll_a_while() {
+  const std::int64_t until = nanoseconds() + poll_window_ns;
+  do {
+    if (defer_taskrun) io_uring_get_events(&ring);
+    if (io_uring_cq_ready(&ring) != 0) return true;
+    sched_yield();
+  } while (nanoseconds() < until);
+  return false;
+}
+
+void Reactor::Impl::wait_for_completion() {
+  const std::int64_t begun = nanoseconds();
+  std::int64_t patience = INT64_MAX;
+  if (!timers.empty()) patience = timers.front().when - begun;
+  if (patience <= 0) return;
+  const bool poll = options.poll && gap_ns < poll_worth_gap_ns && patience > poll_window_ns;
+  if (!poll || !poll_a_while()) {
+    io_uring_cqe* cqe = nullptr;
+    if (timers.empty()) {
+      io_uring_wait_cqe(&ring, &cqe);
+    } else {
+      __kernel_timespec limit{};
+      limit.tv_sec = patience / 1000000000;
+      limit.tv_nsec = patience % 1000000000;
+      io_uring_wait_cqe_timeout(&ring, &cqe, &limit);
+    }
+  }
+  const std::int64_t waited = std::min(nanoseconds() - begun, gap_forgotten_ns);
+  gap_ns += (waited - gap_ns) / 8;
+}
+
+void Reactor::Impl::watch_blocking() {
+  if (watching_blocking || blocking->outstanding() == 0) return;
+  watching_blocking = true;
+  Request& request = take_free([](Impl& impl, Request& r, std::int32_t) {
+    impl.give(r);
+    impl.watching_blocking = false;
+    for (const BlockingPool::Done& item : impl.blocking->take_done()) {
+      done(*item.op, item.result);
+    }
+    impl.watch_blocking();
+  });
+  request.fd = blocking->event_fd();
+  request.opcode = IORING_OP_POLL_ADD;
+  submit(request);
+}
+
+}  // namespace replicator::uring

@@ -1,0 +1,75 @@
+// The real world on one thread: one io_uring, the thread's run queue, timers, and helper threads
+// for the few system calls that block. Each turn completes everything that is done, runs all ready
+// coroutines and then enters the kernel once. While requests come in quick succession it looks for
+// completions a short while before it blocks (docs/decisions/polling.md). An Op that is destroyed
+// in flight is our bug: the process stops.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+
+#include "base/result.hpp"
+#include "io/buffer_pool.hpp"
+#include "io/io.hpp"
+#include "io/run_queue.hpp"
+#include "io/task.hpp"
+
+namespace replicator::uring {
+
+struct ReactorOptions {
+  std::uint32_t entries = 512;
+  std::size_t buffer_bytes = 8U << 20U;  // frontends' arena, registered with the kernel
+  bool poll = true;
+};
+
+class Reactor {
+ public:
+  // Fault::unsupported with one clear line in `where` when io_uring can't be used.
+  static Result<std::unique_ptr<Reactor>> create(const ReactorOptions& options);
+  Reactor(const Reactor&) = delete;
+  Reactor& operator=(const Reactor&) = delete;
+  ~Reactor();
+
+  [[nodiscard]] io::World& world() noexcept;
+  [[nodiscard]] io::BufferPool& buffers() noexcept;
+  // Memory that disk transfers should use without mapping it each time. Before the first transfer.
+  Status register_memory(Bytes arena);
+
+  // Runs until stop() or until `finished` says so (asked once a turn).
+  void run(const std::function<bool()>& finished);
+  void run() {
+    run([] { return false; });
+  }
+  void stop() noexcept;
+  // Runs the loop until the task is done; for main programs and tests.
+  template <class T>
+  T run_task(Task<T> task) {
+    start_task(task);
+    run([&task] { return task.done(); });
+    return task.take();
+  }
+
+  // Completes with 0 (or -errno) when the descriptor can be read.
+  void poll_readable(io::Op& op, int fd);
+  // Runs `work` on a helper thread and completes with what it returned.
+  void run_blocking(io::Op& op, std::function<int()> work);
+
+  // One line for the log: which kernel features are used.
+  [[nodiscard]] const std::string& features() const noexcept;
+
+  struct Impl;
+
+ private:
+  explicit Reactor(std::unique_ptr<Impl> impl);
+  template <class T>
+  void start_task(Task<T>& task) {
+    const io::RunQueue::Scope scope(queue());
+    task.start();
+  }
+  io::RunQueue& queue() noexcept;
+
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace replicator::uring
