@@ -9,8 +9,9 @@ namespace replicator::nbd {
 
 namespace {
 
-// Writes up to this size are copied out of the receive buffer; larger ones are received in place.
-constexpr std::uint32_t small_write = 32U << 10U;
+// Writes up to this size are copied out of the receive buffer, which costs less than receiving head
+// and payload one by one; larger ones are received in place.
+constexpr std::uint32_t small_write = 64U << 10U;
 constexpr std::uint32_t largest_piece = 1U << 20U;
 // What the protocol lets a client read without fragmentation.
 constexpr std::uint32_t smallest_piece = 64U << 10U;

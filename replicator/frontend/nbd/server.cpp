@@ -8,6 +8,11 @@
 
 namespace replicator {
 
+namespace {
+// Replies of a whole turn fit in: the client is woken once for all of them, not once per piece.
+constexpr std::uint32_t send_buffer_bytes = 1U << 20U;
+}  // namespace
+
 NbdServer::NbdServer(io::World& world, io::BufferPool& pool, io::BlockDevice& device,
                      std::string export_name, nbd::Limits limits)
     : world_(world),
@@ -18,8 +23,10 @@ NbdServer::NbdServer(io::World& world, io::BufferPool& pool, io::BlockDevice& de
 
 Status NbdServer::listen(std::string_view path) {
   ensure(listener_ == nullptr);
+  io::SocketOptions options;
+  options.send_buffer_bytes = send_buffer_bytes;
   Result<std::unique_ptr<io::Listener>> listener =
-      world_.network.listen(io::unix_address(path), io::SocketOptions{});
+      world_.network.listen(io::unix_address(path), options);
   if (!listener) return listener.error();
   listener_ = std::move(*listener);
   helpers_.start(accept_clients());

@@ -300,7 +300,7 @@ TEST_F(NbdConnectionTest, garbage_and_oversized_payloads_end_the_connection) {
 
 // Every length around a limit, written and read back, through streams that cut everywhere.
 TEST_F(NbdConnectionTest, lengths_around_the_limits_survive) {
-  const std::uint32_t lengths[] = {512, 4096,      32U << 10U, (32U << 10U) + 512, mib - 512,
+  const std::uint32_t lengths[] = {512, 4096,      64U << 10U, (64U << 10U) + 512, mib - 512,
                                    mib, mib + 512, 2 * mib,    3 * mib + 512,      8 * mib};
   std::uint64_t seed = 1;
   for (const bool structured : {false, true}) {
@@ -467,7 +467,7 @@ TEST_F(NbdConnectionTest, disconnect_at_every_byte) {
 }
 
 TEST_F(NbdConnectionTest, disconnect_inside_large_payloads) {
-  for (const std::uint32_t length : {4096U, 64U << 10U, 3 * mib}) {
+  for (const std::uint32_t length : {4096U, 100U << 10U, 3 * mib}) {
     const ByteString whole = write(1, 0, pattern(length, 1));
     for (const std::size_t cut : {std::size_t{1}, std::size_t{27}, std::size_t{28}, std::size_t{29},
                                   whole.size() / 2, whole.size() - 1}) {
@@ -566,7 +566,7 @@ TEST_F(NbdConnectionTest, all_orders_of_commands_to_depth_three) {
       case 5: return request(Command::block_status, cookie, 0, 512);
       case 6: return request(Command::cache, cookie, 0, 512);
       case 7: return read(cookie, device_bytes, 512);
-      case 8: return write(cookie, 3, pattern(40000, 1));
+      case 8: return write(cookie, 3, pattern(70000, 1));
       case 9: return read(cookie, 0, mib + 512);
       case 10: return write(cookie, 0, pattern(mib + 512, 1));
       default: return request(Command::disconnect, cookie, 0, 0);
