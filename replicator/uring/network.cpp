@@ -217,8 +217,8 @@ class SocketStream final : public io::Stream {
 
 class SocketListener final : public io::Listener {
  public:
-  SocketListener(Reactor::Impl& impl, int fd, std::string path)
-      : impl_(impl), fd_(fd), path_(std::move(path)) {}
+  SocketListener(Reactor::Impl& impl, int fd, std::string path, io::SocketOptions options)
+      : impl_(impl), fd_(fd), path_(std::move(path)), options_(options) {}
   ~SocketListener() override {
     ::close(fd_);
     if (!path_.empty()) unlink(path_.c_str());
@@ -253,6 +253,8 @@ class SocketListener final : public io::Listener {
     io::Op& op = *request.op;
     impl.give(request);
     if (result >= 0) {
+      // Unix sockets do not inherit them.
+      if (!self.path_.empty()) size_buffers(result, self.options_);
       *self.slot_ = std::make_unique<SocketStream>(impl, result);
       result = 0;
     } else if (result == -ECANCELED || result == -EINTR) {
@@ -264,6 +266,7 @@ class SocketListener final : public io::Listener {
   Reactor::Impl& impl_;
   int fd_;
   std::string path_;
+  io::SocketOptions options_;
   std::unique_ptr<io::Stream>* slot_ = nullptr;
   Request* pending_ = nullptr;
   bool closed_ = false;
@@ -294,7 +297,7 @@ class SystemNetwork final : public io::Network {
       return failure(why == EADDRINUSE ? Fault::busy : Fault::io_error, "listen", why);
     }
     return std::unique_ptr<io::Listener>(
-        std::make_unique<SocketListener>(impl_, fd, is_unix ? at.path : std::string()));
+        std::make_unique<SocketListener>(impl_, fd, is_unix ? at.path : std::string(), options));
   }
 
   void connect(io::Op& op, const io::Address& from, const io::Address& to,
