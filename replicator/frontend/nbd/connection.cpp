@@ -71,6 +71,7 @@ Task<void> Connection::run() {
   const bool agreed = co_await negotiate();
   if (agreed) {
     gate_.start(write_replies());
+    gate_.start(watch_client());
     Task<void> reading = read_requests();
     co_await reading;
     Task<void> finishing = finish_requests();
@@ -539,12 +540,30 @@ Task<void> Connection::write_replies() {
     }
     const std::span<const io::IoSlice> slices = replies_.take();
     if (!broken_ && !slices.empty()) {
+      ++sends_;
+      sending_ = true;
       io::Op op;
-      stream_->send(op, slices, environment_.limits.unread_replies);
+      stream_->send(op, slices);
       const std::int32_t sent = co_await op;
+      sending_ = false;
       if (sent < 0) break_off();
     }
     batch_done();
+  }
+}
+
+// Ends the connection of a client that leaves its replies unread, and with them our memory. One
+// look now and then costs less than a deadline for every send.
+Task<void> Connection::watch_client() {
+  while (!closing_) {
+    const std::uint64_t seen = sends_;
+    environment_.clock.sleep(watch_, environment_.limits.unread_replies);
+    co_await watch_;
+    if (closing_) co_return;
+    if (sending_ && sends_ == seen && !broken_) {
+      log::warning("nbd {}: a client does not read its replies, closing", environment_.export_name);
+      break_off();
+    }
   }
 }
 
@@ -570,6 +589,7 @@ Task<void> Connection::finish_requests() {
   }
   closing_ = true;
   work_for_writer_.notify_all();
+  environment_.clock.wake(watch_);
   for (const std::unique_ptr<Slot>& slot : slots_) {
     slot->retire = true;
     start(*slot);

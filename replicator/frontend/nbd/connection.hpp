@@ -29,8 +29,8 @@ struct Limits {
                                            // counts once more for each piece; at least 2
   std::uint32_t receive_bytes = 256U << 10U;
   Duration handshake = Duration::seconds(30);
-  Duration unread_replies = Duration::seconds(60);
-  Duration stop = Duration::seconds(5);  // for requests in flight, when the server stops
+  Duration unread_replies = Duration::seconds(60);  // once to twice this long, then dropped
+  Duration stop = Duration::seconds(5);             // for requests in flight, when the server stops
 };
 
 struct Environment {
@@ -86,6 +86,7 @@ class Connection : public ListNode {
   void end_part(Slot& parent);
 
   Task<void> write_replies();
+  Task<void> watch_client();
   void batch_done() noexcept;
   void break_off() noexcept;
   Task<void> finish_requests();
@@ -101,12 +102,15 @@ class Connection : public ListNode {
   io::Event work_for_writer_;
   io::Event slot_released_;
   io::Event hold_released_;
+  io::Op watch_;  // the sleep of watch_client()
+  std::uint64_t sends_ = 0;
   std::uint32_t in_flight_ = 0;
   std::size_t payload_bytes_ = 0;  // memory of the pool that requests hold or will take
   std::size_t payload_budget_;
   bool large_writes_ = false;  // the last request was one: expect another
   bool device_open_ = false;
   bool stopping_ = false;
+  bool sending_ = false;
   bool broken_ = false;
   bool closing_ = false;
   io::Gate gate_;  // last: its tasks refer to everything above
