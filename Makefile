@@ -51,7 +51,7 @@ LIB_SOURCES := $(filter-out %/main.cpp drbdadm-compat/main/%,$(SOURCES))
 LIB_OBJECTS := $(LIB_SOURCES:%.cpp=$(BUILD)/obj/%.o)
 LIBRARY := $(BUILD)/libpollux.a
 
-UNIT_SOURCES := $(sort $(shell find tests/unit tests/support -name '*.cpp' 2>/dev/null))
+UNIT_SOURCES := $(filter-out tests/support/nbd_memory_server.cpp,$(sort $(shell find tests/unit tests/support -name '*.cpp' 2>/dev/null)))
 UNIT_OBJECTS := $(UNIT_SOURCES:%.cpp=$(BUILD)/obj/%.o)
 SIM_SOURCES := $(sort $(shell find tests/sim -name '*.cpp' 2>/dev/null))
 SIM_LIB_SOURCES := $(filter-out tests/sim/main.cpp,$(SIM_SOURCES))
@@ -97,6 +97,11 @@ $(BUILD)/tests/sim: $(SIM_OBJECTS) $(LIBRARY)
 	@echo "  LD  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $(SIM_OBJECTS) $(LIBRARY) $(LIBS)
 
+$(BUILD)/tests/nbd-memory-server: $(BUILD)/obj/tests/support/nbd_memory_server.o $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
+
 .PHONY: unit
 unit: $(BUILD)/tests/unit ## unit tests (T=name selects, e.g. T=handshake)
 	$(BUILD)/tests/unit $(if $(T),--gtest_filter='*$(T)*') --gtest_brief=1
@@ -118,12 +123,12 @@ sabotage: ## known mistakes must be caught (WHICH=name, N=seeds each)
 clean: ## remove build/
 	rm -rf build
 
--include $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
+-include $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
 
 PACKAGES := make ccache clang-19 libclang-rt-19-dev g++ liburing-dev libfuse3-dev fuse3 libexpected-dev libfmt-dev \
   nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev \
   iproute2 util-linux kmod e2fsprogs procps nftables fio drbd-utils nbdkit libnbd-bin python3-libnbd qemu-utils \
-  qemu-system-common shellcheck
+  qemu-system-common shellcheck jq
 
 .PHONY: deps
 deps: ## install the Debian packages that building and testing need (root)
@@ -131,7 +136,7 @@ deps: ## install the Debian packages that building and testing need (root)
 	 if [ -n "$$missing" ]; then echo "installing:$$missing"; apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; fi
 
 .PHONY: check
-check: programs $(BUILD)/tests/unit $(BUILD)/tests/sim ## build and run all tests that need no guest kernel
+check: programs $(BUILD)/tests/unit $(BUILD)/tests/sim $(BUILD)/tests/nbd-memory-server ## build and run all tests that need no guest kernel
 	@tests/run.sh $(BUILD) $(or $(N),200)
 
 .PHONY: check-layers

@@ -27,8 +27,7 @@ Task<Status> create_metadata(io::World& world, std::string_view path) {
   if (!opened) co_return opened.error();
   io::Disk& disk = **opened;
   const std::uint64_t capacity = to_sectors(disk.size()).value();
-  const MetadataLayout layout =
-      place_metadata(MetaDiskIndex(), capacity, capacity, AlStripes());
+  const MetadataLayout layout = place_metadata(MetaDiskIndex(), capacity, capacity, AlStripes());
   Superblock superblock;
   superblock.generations.current = uuid_just_created;
   superblock.flags = md_flag_al_clean;
