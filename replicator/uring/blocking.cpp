@@ -28,7 +28,7 @@ BlockingPool::~BlockingPool() {
   close(event_fd_);
 }
 
-void BlockingPool::add(io::Op& op, std::function<int()> work) {
+void BlockingPool::add(io::Op& op, std::function<void()> work) {
   ++outstanding_;
   bool grow = false;
   {
@@ -58,16 +58,16 @@ void BlockingPool::work_loop() {
     Job job = std::move(jobs_.front());
     jobs_.pop_front();
     lock.unlock();
-    const int result = job.work();
+    job.work();
     lock.lock();
-    done_.push_back(Done{job.op, result});
+    done_.push_back(job.op);
     const std::uint64_t one = 1;
     const ssize_t written = write(event_fd_, &one, sizeof one);
     static_cast<void>(written);  // a full counter wakes the reactor just as well
   }
 }
 
-std::vector<BlockingPool::Done> BlockingPool::take_done() {
+std::vector<io::Op*> BlockingPool::take_done() {
   std::uint64_t count = 0;
   const ssize_t got = read(event_fd_, &count, sizeof count);
   static_cast<void>(got);

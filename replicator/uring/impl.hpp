@@ -51,19 +51,15 @@ class BlockingPool {
   ~BlockingPool();
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
-  void add(io::Op& op, std::function<int()> work);
-  struct Done {
-    io::Op* op;
-    int result;
-  };
+  void add(io::Op& op, std::function<void()> work);
   [[nodiscard]] int event_fd() const noexcept { return event_fd_; }
-  std::vector<Done> take_done();
+  std::vector<io::Op*> take_done();
   [[nodiscard]] std::size_t outstanding() const noexcept { return outstanding_; }
 
  private:
   struct Job {
     io::Op* op;
-    std::function<int()> work;
+    std::function<void()> work;
   };
   void work_loop();
   int event_fd_;
@@ -71,7 +67,7 @@ class BlockingPool {
   std::mutex mutex_;
   std::condition_variable wake_;
   std::deque<Job> jobs_;
-  std::vector<Done> done_;
+  std::vector<io::Op*> done_;
   std::vector<std::thread> threads_;
   std::size_t idle_ = 0;
   bool stopping_ = false;

@@ -77,7 +77,7 @@ void Reactor::poll_readable(io::Op& op, int fd) {
   impl_->submit(request);
 }
 
-void Reactor::run_blocking(io::Op& op, std::function<int()> work) {
+void Reactor::run_blocking(io::Op& op, std::function<void()> work) {
   if (!impl_->blocking) impl_->blocking = std::make_unique<BlockingPool>();
   impl_->start(op);
   impl_->blocking->add(op, std::move(work));
@@ -293,8 +293,8 @@ void Reactor::Impl::watch_blocking() {
   Request& request = take_free([](Impl& impl, Request& r, std::int32_t) {
     impl.give(r);
     impl.watching_blocking = false;
-    for (const BlockingPool::Done& item : impl.blocking->take_done()) {
-      done(*item.op, item.result);
+    for (io::Op* item : impl.blocking->take_done()) {
+      done(*item, 0);
     }
     impl.watch_blocking();
   });

@@ -52,8 +52,8 @@ class Reactor {
 
   // Completes with 0 (or -errno) when the descriptor can be read.
   void poll_readable(io::Op& op, int fd);
-  // Runs `work` on a helper thread and completes with what it returned.
-  void run_blocking(io::Op& op, std::function<int()> work);
+  // Runs `work` on a helper thread; completes with 0 when it has returned.
+  void run_blocking(io::Op& op, std::function<void()> work);
 
   // One line for the log: which kernel features are used.
   [[nodiscard]] const std::string& features() const noexcept;

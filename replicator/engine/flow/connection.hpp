@@ -157,6 +157,8 @@ class Connection {
   Task<Status> read_for_resync(Volume& volume, BlockRequest request, ByteRange range);
   Task<Status> bitmap_received(Volume& volume);
   Task<Status> start_as_source(Volume& volume);
+  // StartingSyncS / StartingSyncT: all bits on both sides, no bitmap exchange.
+  Task<void> begin_full_sync(Volume& volume);
   void send_data_reply(Volume& volume, Packet command, Sector sector, std::uint64_t block_id,
                        io::BufferPool::Buffer data);
   void refuse_write(Volume& volume, const DataHeader& header, std::uint32_t bytes);

@@ -146,6 +146,10 @@ Task<void> Resource::follow_up(FollowUp item) {
     else if (volume.generation_stable_ < reached) volume.generation_stable_ = reached;
   }
   if (volume.state_.disk == DiskState::failed) co_await drop_disk(volume);
+  const bool starting = item.before.connection != item.after.connection &&
+                        (item.after.connection == ConnectionState::starting_sync_s ||
+                         item.after.connection == ConnectionState::starting_sync_t);
+  if (starting && connection_) co_await connection_->begin_full_sync(volume);
 }
 
 Task<void> Resource::settled() {

@@ -54,6 +54,7 @@ class Resource {
 
   // Administration.
   AdminResult new_volume(std::uint32_t number, std::uint32_t minor);
+  [[nodiscard]] bool can_delete(std::uint32_t number) noexcept;
   AdminResult delete_volume(std::uint32_t number);
   Task<AdminResult> attach(std::uint32_t number, BackingConfig backing, DiskOptions options);
   Task<AdminResult> detach(std::uint32_t number, bool force);

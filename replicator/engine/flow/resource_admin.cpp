@@ -48,12 +48,16 @@ AdminResult Resource::new_volume(std::uint32_t number, std::uint32_t minor) {
   return AdminResult();
 }
 
+bool Resource::can_delete(std::uint32_t number) noexcept {
+  const Volume* found = volume(number);
+  return found != nullptr && found->backing_ == nullptr && connection_ == nullptr &&
+         !found->is_open() && found->state_.role == Role::secondary && !following_up_;
+}
+
 AdminResult Resource::delete_volume(std::uint32_t number) {
-  Volume* found = volume(number);
+  const Volume* found = volume(number);
   if (found == nullptr) return AdminResult(admin_minor_invalid, "unknown volume");
-  const bool idle = found->backing_ == nullptr && connection_ == nullptr && !found->is_open() &&
-                    found->state_.role == Role::secondary && !following_up_;
-  if (!idle) return AdminResult(admin_minor_configured);
+  if (!can_delete(number)) return AdminResult(admin_minor_configured);
   std::erase_if(volumes_, [&](const auto& volume) { return volume.get() == found; });
   changed.notify_all();
   return AdminResult();
@@ -254,6 +258,63 @@ Task<StateCode> Resource::disconnect_gracefully() {
   disks.value &= ~0x1f0U;
   if (disks.mask != 0) change_all(disks, true);
   co_return StateCode::success;
+}
+
+AdminResult Resource::set_disk_options(std::uint32_t number, const DiskOptions& options) {
+  Volume* target = volume(number);
+  if (target == nullptr) return AdminResult(admin_minor_invalid, "unknown minor");
+  if (target->backing_ == nullptr) return AdminResult(admin_no_disk);
+  if (options.al_extents != target->disk_options_.al_extents) {
+    return AdminResult(admin_invalid_request, "al-extents takes effect at the next attach");
+  }
+  target->disk_options_ = options;
+  target->backing_->set_options(options);
+  return AdminResult();
+}
+
+AdminResult Resource::set_net_options(const NetOptions& options) {
+  if (!connection_) return AdminResult(admin_invalid_request, "unknown connection");
+  NetOptions& current = connection_->options();
+  const bool changes_protocol = options.protocol != current.protocol ||
+                                options.allow_two_primaries != current.allow_two_primaries ||
+                                options.cram_hmac_alg != current.cram_hmac_alg ||
+                                options.shared_secret != current.shared_secret;
+  if (changes_protocol && connection_->established()) {
+    return AdminResult(admin_invalid_request,
+                       "this option can not be changed while connected; disconnect first");
+  }
+  if (!options.data_integrity_alg.empty()) {
+    return AdminResult(admin_integrity_alg, "data-integrity-alg is not offered; remove it");
+  }
+  current = options;
+  return AdminResult();
+}
+
+// Everything here is to be copied from (or, remote, to) the peer again.
+Task<AdminResult> Resource::invalidate(std::uint32_t number, bool remote) {
+  io::Semaphore::Take turn(admin_, 1);
+  co_await turn;
+  Volume* target = volume(number);
+  if (target == nullptr) co_return AdminResult(admin_minor_invalid, "unknown minor");
+  if (target->backing_ == nullptr) {
+    co_return AdminResult(static_cast<std::int32_t>(StateCode::is_diskless));
+  }
+  StateDelta delta;
+  if (connection_ && connection_->established()) {
+    delta.connection(remote ? ConnectionState::starting_sync_s : ConnectionState::starting_sync_t);
+    const StateCode code = co_await change_cluster_wide(*target, delta);
+    if (static_cast<int>(code) < 1) co_return AdminResult(static_cast<std::int32_t>(code));
+    co_await settled();
+    co_return AdminResult();
+  }
+  if (remote) co_return AdminResult(static_cast<std::int32_t>(StateCode::need_connection));
+  delta.disk(DiskState::inconsistent);
+  const StateCode code = change(*target, delta, false);
+  if (static_cast<int>(code) < 1) co_return AdminResult(static_cast<std::int32_t>(code));
+  const Status marked = co_await target->backing_->set_all_with_full_sync_flag();
+  if (!marked.ok()) co_return AdminResult(admin_meta_io);
+  co_await settled();
+  co_return AdminResult();
 }
 
 Task<AdminResult> Resource::outdate(std::uint32_t number) {

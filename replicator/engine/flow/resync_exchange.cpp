@@ -77,9 +77,31 @@ Task<Status> Connection::start_as_source(Volume& volume) {
   co_return Status();
 }
 
+Task<void> Connection::begin_full_sync(Volume& volume) {
+  const Status marked = co_await volume.backing_->set_all_with_full_sync_flag();
+  if (!marked.ok()) {
+    resource_.local_disk_failed(volume);
+    co_return;
+  }
+  if (!established_) co_return;
+  if (volume.state_.connection == C::starting_sync_t) {
+    StateDelta delta;
+    delta.connection(C::wf_sync_uuid);
+    resource_.change(volume, delta, true);
+  } else if (volume.state_.connection == C::starting_sync_s) {
+    const Status started = co_await start_as_source(volume);
+    if (!started.ok()) fail(ConnectionState::protocol_error, started.where());
+  }
+}
+
 Task<Status> Connection::receive_sync_uuid(ConstBytes payload, Volume& volume) {
   const Result<SyncUuid> word = decode_sync_uuid(payload);
   if (!word) co_return word.error();
+  // After an invalidate our own preparation may still be writing the bitmap.
+  while (volume.state_.connection == C::starting_sync_t && !link_->failed()) {
+    io::Event::Wait wait(resource_.changed);
+    co_await wait;
+  }
   const bool expected = volume.backing_ && (volume.state_.connection == C::wf_sync_uuid ||
                                             volume.state_.connection == C::behind);
   if (!expected) co_return Status(Fault::protocol_error, "sync identifier in the wrong state");

@@ -68,6 +68,8 @@ class Volume final : public io::BlockDevice {
     return backing_ != nullptr && state_.disk > DiskState::failed;
   }
   Resource& resource() noexcept { return resource_; }
+  [[nodiscard]] const DiskOptions& disk_options() const noexcept { return disk_options_; }
+  [[nodiscard]] const BackingConfig& backing_config() const noexcept { return backing_config_; }
 
   // The bitmap; no effect without a disk.
   void mark_out_of_sync(ByteRange range);

@@ -216,12 +216,15 @@ TEST_F(ReactorTest, closing_a_listener_ends_its_accept_and_a_port_is_taken_once)
 }
 
 Task<std::int32_t> blocking_answer(Reactor& reactor) {
-  io::Op op;
-  reactor.run_blocking(op, [] {
+  int answer = 0;
+  std::function<void()> work = [&answer] {
     usleep(1000);
-    return 42;
-  });
-  co_return co_await op;
+    answer = 42;
+  };
+  io::Op op;
+  reactor.run_blocking(op, std::move(work));
+  co_await op;
+  co_return answer;
 }
 
 TEST_F(ReactorTest, blocking_work_runs_beside_the_loop) {
