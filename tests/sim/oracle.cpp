@@ -119,7 +119,7 @@ void Oracle::node_died(std::uint32_t writer, Instant now) {
 
 void Oracle::flushed(Instant began, Instant weak_since) {
   for (const WriteId id : unflushed_) {
-    if (writes_[id].ended < began && writes_[id].ended > weak_since) writes_[id].flushed = true;
+    if (writes_[id].ended < began && writes_[id].invoked > weak_since) writes_[id].flushed = true;
   }
   std::erase_if(unflushed_, [&](WriteId id) { return writes_[id].flushed; });
 }
@@ -139,18 +139,18 @@ WriteId Oracle::evidence_against(const Register& reg, const Version& version, In
   const Write& mine = writes_[version.write];
   if (version.dead_since < began && version.dead_since > weak_since) {
     const WriteId later = versions_[version.replaced_by].write;
-    if (binding(writes_[later])) return later;
+    if (binding(writes_[later], weak_since)) return later;
   }
   for (std::uint32_t at = reg.first; at != none; at = versions_[at].next) {
     const Version& other = versions_[at];
     const Write& write = writes_[other.write];
     if (write.invoked <= mine.ended) continue;  // not certainly later
-    if (write.answered && write.ended < began && (write.ended > weak_since || write.flushed)) {
+    if (write.answered && write.ended < began && (write.invoked > weak_since || write.flushed)) {
       return other.write;
     }
     const bool seen_in_time = (other.first_seen < began && other.first_seen > weak_since) ||
                               (other.last_seen < began && other.last_seen > weak_since);
-    if (seen_in_time && binding(write)) return other.write;
+    if (seen_in_time && binding(write, weak_since)) return other.write;
   }
   return none;
 }

@@ -88,9 +88,10 @@ class Oracle {
     std::uint32_t seen = none;   // version last observed
   };
 
-  // What a read saw of this write is worth remembering.
-  [[nodiscard]] bool binding(const Write& write) const noexcept {
-    return write.answered || write.ended == Instant::never();
+  // A read that saw this write proves something: the write is still going on, or no power cut excuses its loss.
+  static bool binding(const Write& write, Instant weak_since) noexcept {
+    if (write.ended == Instant::never()) return true;
+    return write.answered && (write.flushed || write.invoked > weak_since);
   }
   std::string check_sector(std::uint64_t sector, ConstBytes content, Instant began, Instant now,
                            Instant weak_since, bool is_read);

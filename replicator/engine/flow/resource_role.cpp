@@ -115,6 +115,13 @@ Task<StateCode> Resource::try_promote(Volume& volume, bool force, bool& forced) 
 
 // What must be true on both sides before the new Primary accepts a write.
 Task<Status> Resource::settle_promotion(Volume& volume, bool forced) {
+  // Writes of a peer that died may still be on their way to a slow disk. They are older than anything
+  // written from now on and must not land on top of it (E4).
+  while (!volume.incoming_writes_.empty()) {
+    io::Op op;
+    world_.clock.sleep(op, Duration::milliseconds(1));
+    co_await op;
+  }
   if (volume.backing_ && volume.state_.disk > DiskState::failed) {
     GenerationSet& own = volume.backing_->superblock().generations;
     const bool alone = volume.state_.connection < ConnectionState::connected ||
