@@ -80,6 +80,14 @@ Task<Status> BackingDevice::take_into_use() {
   if (!pages.ok()) co_return pages;
   const Status flushed = co_await flush_all();
   if (!flushed.ok()) co_return flushed;
+  if (!superblock_.clean()) {
+    // Its marks are on media: from here on nobody needs the old log, which a crash in the middle of the
+    // next step would leave damaged.
+    superblock_.flags |= md_flag_al_clean;
+    superblock_.magic = md_magic_v08;
+    const Status replayed = co_await write_superblock();
+    if (!replayed.ok()) co_return replayed;
+  }
   const Status log = co_await initialise_activity_log();
   if (!log.ok()) co_return log;
   if (crashed_primary_) superblock_.flags |= md_flag_crashed_primary;

@@ -134,6 +134,18 @@ class Scenario {
     if (!node().running()) check_after_crash();
     return operations;
   }
+  // A crash after the k-th operation, and another one after the l-th operation of the next life.
+  void run_twice(std::uint64_t k, std::uint64_t l, Crash crash) {
+    crash_ = crash;
+    for (const std::uint64_t countdown : {k, l}) {
+      countdown_ = countdown;
+      boot();
+      world().run_until([&] { return !node().running() || program().done(); },
+                        Duration::seconds(60));
+      if (node().running()) return;
+    }
+    check_after_crash();
+  }
   void fail_operation(std::uint64_t k, bool sticky) {
     disk().inject({.kinds = bit(DiskOp::read) | bit(DiskOp::write) | bit(DiskOp::flush),
                    .countdown = k,
@@ -233,6 +245,20 @@ TEST_P(CrashPoints, nothing_in_doubt_is_ever_forgotten) {
 INSTANTIATE_TEST_SUITE_P(backing_device, CrashPoints,
                          testing::Values(Crash::kill, Crash::power_lose_all, Crash::power_keep_all,
                                          Crash::power_lose_some));
+
+// The second crash hits the attach that repairs what the first one left.
+TEST(backing_device, a_crash_during_the_repair_of_a_crash_loses_nothing) {
+  const std::uint64_t steps = operations_of_a_whole_run();
+  constexpr std::uint64_t steps_of_attach = 50;
+  for (std::uint64_t first = 20; first < steps; first += 3) {
+    for (std::uint64_t second = 0; second < steps_of_attach; ++second) {
+      Scenario scenario(first);
+      scenario.run_twice(first, second, Crash::power_lose_some);
+      ASSERT_EQ(scenario.failure(), "")
+          << "crashes after operations " << first << " and " << second;
+    }
+  }
+}
 
 class ErrorPoints : public testing::TestWithParam<bool> {};
 
