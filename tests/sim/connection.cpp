@@ -400,6 +400,17 @@ void Connection::cut(Side sender, CutKind kind) {
   }
 }
 
+void Connection::reveal() {
+  const bool dead =
+      pipes_[client].mute || pipes_[client].silent || pipes_[server].mute || pipes_[server].silent;
+  if (!dead) return;
+  for (const Side side : {client, server}) {
+    if (!ends_[side].open || ends_[side].error != 0) continue;
+    schedule(told, side,
+             Duration::nanoseconds(static_cast<std::int64_t>(prng_.below(1'000'000'000))));
+  }
+}
+
 void Connection::cut_after(Side sender, std::uint64_t byte, CutKind kind) noexcept {
   pipes_[sender].cut_at = byte;
   pipes_[sender].cut_kind = kind;

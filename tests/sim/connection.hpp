@@ -34,6 +34,8 @@ class Connection final : EventTarget, io::Backend {
   void power_lost(Side side) noexcept;
   // The machine of a vanished side is up again and answers retransmissions with a reset.
   void power_back(Side side) noexcept;
+  // If a direction is dead and an end does not know: it will soon.
+  void reveal();
   void reset(Side side);  // this side learns that the connection is gone
 
  private:

@@ -157,7 +157,7 @@ class History {
       return fail_liveness("L1", "no healing after the faults stopped");
     }
     cluster_.stop_clients();
-    if (!manage_until([&] { return cluster_.application().idle(); }, Duration::seconds(60))) {
+    if (!manage_until([&] { return cluster_.application().idle(); }, Duration::seconds(120))) {
       return fail_liveness("L2", "an application request is never answered");
     }
     if (!manage_until([&] { return cluster_.both_good(); }, Duration::seconds(60))) {

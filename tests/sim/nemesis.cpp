@@ -77,6 +77,9 @@ void Nemesis::act() {
 void Nemesis::stop() {
   heal_at_ = Instant::never();
   cluster_.network().heal_all();
+  // Sometimes a half-open connection stays: then the keep-alive and the watch on the peer must find
+  // out.
+  if (prng_.chance(60)) cluster_.network().reveal_dead();
   const NodeId a = cluster_.node(0).id();
   const NodeId b = cluster_.node(1).id();
   cluster_.network().path(a, b) = normal_path_;

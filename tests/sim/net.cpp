@@ -308,6 +308,11 @@ void SimNetwork::heal_all() {
   plans_.clear();
 }
 
+void SimNetwork::reveal_dead() {
+  for (const std::unique_ptr<Connection>& connection : connections_)
+    connection->reveal();
+}
+
 std::uint32_t SimNetwork::live_connections(NodeId a, NodeId b) const noexcept {
   std::uint32_t count = 0;
   for (const std::unique_ptr<Connection>& connection : connections_) {

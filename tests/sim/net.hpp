@@ -70,6 +70,8 @@ class SimNetwork final {
   void unblock(NodeId from, NodeId to);
   [[nodiscard]] bool blocked(NodeId from, NodeId to) noexcept;
   void heal_all();
+  // Half-open connections find out that they are dead (their network works again).
+  void reveal_dead();
 
   void plan_cut(const CutPlan& plan) { plans_.push_back(plan); }
   void clear_plans() noexcept { plans_.clear(); }

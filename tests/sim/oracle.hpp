@@ -88,7 +88,8 @@ class Oracle {
     std::uint32_t seen = none;   // version last observed
   };
 
-  // A read that saw this write proves something: the write is still going on, or no power cut excuses its loss.
+  // A read that saw this write proves something: the write is still going on, or no power cut
+  // excuses its loss.
   static bool binding(const Write& write, Instant weak_since) noexcept {
     if (write.ended == Instant::never()) return true;
     return write.answered && (write.flushed || write.invoked > weak_since);

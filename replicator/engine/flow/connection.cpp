@@ -105,6 +105,7 @@ Task<Connection::End> Connection::one_link(SocketPair sockets) {
     send_parameters();
     link_tasks_.start(meta_loop());
     link_tasks_.start(epoch_timer());
+    link_tasks_.start(watch_peer());
     const Status status = co_await receive_loop();
     const bool broken = status.fault() == Fault::protocol_error ||
                         status.fault() == Fault::malformed || status.fault() == Fault::out_of_range;
@@ -128,6 +129,7 @@ void Connection::fail(ConnectionState reason, const char* why) {
   link_->fail(reason);
   epoch_opened_.notify_all();
   epoch_drained_.notify_all();
+  if (watch_sleep_ != nullptr) resource_.world().clock.wake(*watch_sleep_);
 }
 
 // A disagreement that retrying will not change.

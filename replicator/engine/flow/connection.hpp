@@ -105,6 +105,11 @@ class Connection {
   Task<void> clean_up_link();
   Task<void> send_loop(Socket socket);
   Task<void> epoch_timer();
+  // What the peer owes (watch_peer.cpp): 0 for nothing, else a number that changes with each step forward.
+  Task<void> watch_peer();
+  [[nodiscard]] std::uint64_t owed_read() const noexcept;
+  [[nodiscard]] std::uint64_t owed_step() const noexcept;
+  [[nodiscard]] std::uint64_t owed_resync() const noexcept;
   [[nodiscard]] Duration send_patience() const noexcept;
 
   // Handshake (handshake.cpp): End::retry or stand_alone when it fails.
@@ -203,6 +208,7 @@ class Connection {
   io::Event ended_;
   io::Event epoch_opened_;
   io::Op* retry_sleep_ = nullptr;
+  io::Op* watch_sleep_ = nullptr;
   bool peer_dry_run_ = false;
   std::uint64_t read_sequence_ = 0;
   static constexpr std::uint32_t serving_limit = 64;

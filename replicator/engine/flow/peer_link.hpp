@@ -47,6 +47,10 @@ class PeerLink {
   std::size_t finish_head(Head& head, Packet command, std::uint16_t volume,
                           std::size_t payload_bytes) const noexcept;
 
+  // 0 when no reply is owed, else which one.
+  [[nodiscard]] std::uint64_t reply_owed() const noexcept {
+    return reply_waited_for && !reply_arrived ? replies_asked : 0;
+  }
   SendQueue& queue(Socket socket) noexcept { return socket == Socket::data ? data : meta; }
 
   SocketPair sockets;
@@ -65,6 +69,7 @@ class PeerLink {
   bool reply_waited_for = false;
   bool reply_arrived = false;
   std::int32_t reply_code = 0;
+  std::uint64_t replies_asked = 0;
   io::Event reply_event;
 
  private:

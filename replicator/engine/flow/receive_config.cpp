@@ -375,6 +375,7 @@ Task<std::int32_t> Connection::ask_peer(Volume* volume, std::uint32_t mask, std:
   }
   if (!established_) co_return connection_was_lost;
   link.reply_waited_for = true;
+  ++link.replies_asked;
   link.reply_arrived = false;
   StateChangeRequest request;
   request.mask = mask;

@@ -155,6 +155,12 @@ bool Resync::expects(ByteRange range) const noexcept {
   });
 }
 
+std::uint64_t Resync::owed() const noexcept {
+  const bool waiting = std::any_of(requests_.begin(), requests_.end(),
+                                   [](const Request& request) { return !request.answered; });
+  return waiting ? 1 + answers_ : 0;
+}
+
 void Resync::drop(Request& request) noexcept {
   const std::uint64_t count = blocks(request.range);
   in_flight_blocks_ -= count;
@@ -167,6 +173,7 @@ void Resync::drop(Request& request) noexcept {
 Task<void> Resync::write(ByteRange range, io::BufferPool::Buffer data, bool zeroes) {
   ++tasks_;
   find(range)->answered = true;
+  ++answers_;
   io::RangeLock::Turn turn(volume_.incoming_writes_, range);
   co_await turn;
   std::int32_t moved = -ENODEV;
@@ -226,6 +233,7 @@ void Resync::settle(ByteRange range, bool in_sync) {
 bool Resync::answered_without_data(Packet command, ByteRange range) {
   Request* request = find(range);
   if (request == nullptr || request->answered) return false;
+  ++answers_;
   if (command == Packet::rs_is_in_sync) volume_.clear_out_of_sync(range);
   if (command == Packet::neg_rs_dreply) failed_blocks_ += blocks(range);
   if (command == Packet::rs_cancel) position_ = 0;

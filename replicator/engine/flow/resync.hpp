@@ -51,6 +51,9 @@ class Resync {
   // Target: the source could not (neg_rs_dreply, rs_cancel) or need not (rs_is_in_sync) send it.
   bool answered_without_data(Packet command, ByteRange range);
 
+  // Target: changes whenever the source answers; 0 when it owes nothing.
+  [[nodiscard]] std::uint64_t owed() const noexcept;
+
   // Source.
   void read_failed(ByteRange range) noexcept;
   bool acknowledged(Packet command, ByteRange range);
@@ -85,6 +88,7 @@ class Resync {
   std::uint64_t position_ = 0;       // bit to look from
   std::uint64_t budget_blocks_ = 0;  // may be requested before the next step of the pacer
   std::uint64_t in_flight_blocks_ = 0;
+  std::uint64_t answers_ = 0;
   std::uint64_t answered_blocks_ = 0;  // since the last step
   bool extent_busy_ = false;
   ResyncPacer pacer_;

@@ -52,6 +52,13 @@ MirroredWrite* TransferLog::answer(std::uint64_t block_id, Volume& volume, ByteR
   return entry;
 }
 
+std::uint64_t TransferLog::oldest_in_doubt() noexcept {
+  for (MirroredWrite* entry = log_.first(); entry != nullptr; entry = log_.next(*entry)) {
+    if (!entry->epoch_stable) return entry->block_id;
+  }
+  return 0;
+}
+
 void TransferLog::finish(MirroredWrite& entry, bool local_ok) {
   ensure(entry.owned && entry.mark.sent());
   entry.owned = false;

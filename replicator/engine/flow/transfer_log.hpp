@@ -69,6 +69,8 @@ class TransferLog {
   // Flush: a ticket for everything added so far, and whether it is stable on the peer.
   [[nodiscard]] std::uint64_t ticket() const noexcept { return epochs_closed_; }
   [[nodiscard]] bool stable(std::uint64_t ticket) const noexcept { return epochs_acked_ >= ticket; }
+  // The oldest write that the peer has not made stable: its block id; 0 when there is none.
+  [[nodiscard]] std::uint64_t oldest_in_doubt() noexcept;
   [[nodiscard]] bool quiet() const noexcept { return closed_.empty() && open_writes_ == 0; }
   io::Event epoch_acked;  // also signalled by lose_all()
   io::Event room;
