@@ -53,6 +53,10 @@ class Connection : public ListNode {
   // Ends it now. Requests in flight are still carried out before run() is done.
   void cut() noexcept { stream_->shutdown(); }
 
+  // Writes up to this size are copied out of the receive buffer, which costs less than receiving
+  // head and payload one by one; larger ones are received in place.
+  static constexpr std::uint32_t small_write = 64U << 10U;
+
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
 
  private:

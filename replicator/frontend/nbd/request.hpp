@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "base/result.hpp"
+#include "base/units.hpp"
 #include "frontend/nbd/wire.hpp"
 
 namespace replicator::nbd {
@@ -26,6 +27,18 @@ struct Verdict {
   const char* why = "";
   bool close = false;  // the stream cannot be trusted any more, or its payload is out of proportion
 };
+
+inline ByteRange range_of(const Request& request) noexcept {
+  return {ByteOffset(request.offset), ByteCount(request.length)};
+}
+
+// `length` bytes of the request, from `begin` on.
+inline Request part_of(const Request& whole, std::uint32_t begin, std::uint32_t length) noexcept {
+  Request part = whole;
+  part.offset += begin;
+  part.length = length;
+  return part;
+}
 
 Verdict validate(const Request& request, const Session& session) noexcept;
 

@@ -1,6 +1,7 @@
-// The NBD server of one volume: any number of listening sockets would do, one unix socket it is.
-// Connections are limited, each has a deadline for its handshake, and stop() ends within a bound
-// whatever clients do (P2, P6, L4; the device must answer requests in flight, as it must anyway).
+// The NBD server of one volume, on one unix socket. Connections are limited, each has a deadline
+// for its handshake, and stop() ends within a bound whatever clients do (P2, P6, L4), given that
+// the device answers the requests it has been given: suspended I/O has to be failed or resumed
+// first.
 #pragma once
 
 #include <memory>
@@ -31,7 +32,8 @@ class NbdServer {
   // Serves one client that is connected already. Drops it when there are too many.
   void serve(std::unique_ptr<io::Stream> stream);
   // No new clients; the present ones get answers to what they have asked, as far as that takes no
-  // longer than the limit, and are disconnected. Done when the last one is gone.
+  // longer than the limit, and are disconnected. Done when the last one is gone. One stop at a
+  // time.
   Task<void> stop();
 
   [[nodiscard]] std::uint32_t connections() const noexcept { return clients_.count(); }
