@@ -58,6 +58,11 @@ SIM_LIB_SOURCES := $(filter-out tests/sim/main.cpp,$(SIM_SOURCES))
 SIM_OBJECTS := $(SIM_SOURCES:%.cpp=$(BUILD)/obj/%.o)
 SIM_LIB_OBJECTS := $(SIM_LIB_SOURCES:%.cpp=$(BUILD)/obj/%.o)
 
+# Programs that integration tests run: one source file each, with a main of its own.
+TEST_PROGRAM_SOURCES := $(sort $(wildcard tests/programs/*.cpp))
+TEST_PROGRAMS := $(TEST_PROGRAM_SOURCES:tests/programs/%.cpp=$(BUILD)/tests/%)
+TEST_SUPPORT_OBJECTS := $(filter $(BUILD)/obj/tests/support/%,$(UNIT_OBJECTS))
+
 .PHONY: all
 all: programs ## build the programs (PROFILE=release|debug|asan|tsan, COMPILER=gcc)
 
@@ -102,6 +107,14 @@ $(BUILD)/tests/nbd-memory-server: $(BUILD)/obj/tests/support/nbd_memory_server.o
 	@echo "  LD  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $< $(LIBRARY) $(LIBS)
 
+$(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/programs/%.o $(TEST_SUPPORT_OBJECTS) $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CXX) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT_OBJECTS) $(LIBRARY) $(LIBS)
+
+.PHONY: test-programs
+test-programs: $(TEST_PROGRAMS) ## build what integration tests run
+
 .PHONY: unit
 unit: $(BUILD)/tests/unit ## unit tests (T=name selects, e.g. T=handshake)
 	$(BUILD)/tests/unit $(if $(T),--gtest_filter='*$(T)*') --gtest_brief=1
@@ -123,7 +136,7 @@ sabotage: ## known mistakes must be caught (WHICH=name, N=seeds each)
 clean: ## remove build/
 	rm -rf build
 
--include $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
+-include $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(TEST_PROGRAM_SOURCES:%.cpp=$(BUILD)/obj/%.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
 
 PACKAGES := make ccache clang-19 libclang-rt-19-dev g++ liburing-dev libfuse3-dev fuse3 libexpected-dev libfmt-dev \
   nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev \
@@ -136,7 +149,7 @@ deps: ## install the Debian packages that building and testing need (root)
 	 if [ -n "$$missing" ]; then echo "installing:$$missing"; apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; fi
 
 .PHONY: check
-check: programs $(BUILD)/tests/unit $(BUILD)/tests/sim $(BUILD)/tests/nbd-memory-server ## build and run all tests that need no guest kernel
+check: programs $(BUILD)/tests/unit $(BUILD)/tests/sim $(TEST_PROGRAMS) $(BUILD)/tests/nbd-memory-server ## build and run all tests that need no guest kernel
 	@tests/run.sh $(BUILD) $(or $(N),200)
 
 .PHONY: check-layers
