@@ -6,6 +6,7 @@
 #include <string>
 
 #include "io/address.hpp"
+#include "metadata/meta_disk_index.hpp"
 
 namespace replicator {
 
@@ -105,12 +106,6 @@ struct DiskOptions {
   std::uint32_t c_fill_target_sectors = 100;
   std::uint32_t c_max_rate = 102400;
   std::uint32_t c_min_rate = 250;
-};
-
-// "internal", "flexible" or a slot number on the command line.
-struct MetaDiskIndex {
-  enum class Kind : std::uint8_t { internal, flexible, indexed } kind = Kind::internal;
-  std::uint32_t slot = 0;
 };
 
 struct BackingConfig {

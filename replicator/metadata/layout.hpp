@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "engine/config.hpp"
+#include "metadata/meta_disk_index.hpp"
 
 namespace replicator {
 

@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "engine/config.hpp"
-#include "engine/state_delta.hpp"
+#include "protocol/state_delta.hpp"
 #include "protocol/states.hpp"
 
 namespace replicator {

@@ -17,7 +17,7 @@
 #include "engine/decide/state_change.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/volume.hpp"
-#include "engine/state_delta.hpp"
+#include "protocol/state_delta.hpp"
 #include "engine/status.hpp"
 #include "io/buffer_pool.hpp"
 #include "io/io.hpp"
