@@ -1,0 +1,74 @@
+#include "fuse/receive_buffers.hpp"
+
+#include <sys/mman.h>
+
+#include <utility>
+
+#include "base/units.hpp"
+
+namespace replicator::shim {
+
+namespace {
+constexpr std::size_t page = 4096;
+}
+
+ReceiveBuffers::ReceiveBuffers(std::uint32_t count, std::size_t payload_bytes,
+                               std::size_t header_bytes)
+    : stride_(page + round_up(payload_bytes, page)),
+      arena_bytes_(stride_ * count),
+      payload_bytes_(payload_bytes),
+      header_bytes_(header_bytes) {
+  ensure(count > 0 && header_bytes <= page);
+  void* const memory = mmap(nullptr, arena_bytes_, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
+  ensure(memory != MAP_FAILED);
+  arena_ = static_cast<std::byte*>(memory);
+  free_.reserve(count);
+  for (std::uint32_t i = count; i > 0; --i)
+    free_.push_back(arena_ + stride_ * (i - 1) + page);
+}
+
+ReceiveBuffers::~ReceiveBuffers() {
+  ensure(free_.size() * stride_ == arena_bytes_);
+  munmap(arena_, arena_bytes_);
+}
+
+void ReceiveBuffers::on_return(void (*notify)(void*), void* context) noexcept {
+  notify_ = notify;
+  context_ = context;
+}
+
+ReceiveBuffers::Buffer ReceiveBuffers::try_take() noexcept {
+  Buffer buffer;
+  if (free_.empty()) return buffer;
+  buffer.owner_ = this;
+  buffer.page_ = free_.back();
+  free_.pop_back();
+  return buffer;
+}
+
+ReceiveBuffers::Buffer::Buffer(Buffer&& other) noexcept
+    : owner_(std::exchange(other.owner_, nullptr)), page_(std::exchange(other.page_, nullptr)) {}
+
+ReceiveBuffers::Buffer& ReceiveBuffers::Buffer::operator=(Buffer&& other) noexcept {
+  if (this != &other) {
+    reset();
+    owner_ = std::exchange(other.owner_, nullptr);
+    page_ = std::exchange(other.page_, nullptr);
+  }
+  return *this;
+}
+
+Bytes ReceiveBuffers::Buffer::bytes() const noexcept {
+  ensure(owner_ != nullptr);
+  return {page_ - owner_->header_bytes_, owner_->header_bytes_ + owner_->payload_bytes_};
+}
+
+void ReceiveBuffers::Buffer::reset() noexcept {
+  if (owner_ == nullptr) return;
+  owner_->free_.push_back(page_);  // room was reserved for all of them
+  if (owner_->notify_ != nullptr) owner_->notify_(owner_->context_);
+  owner_ = nullptr;
+}
+
+}  // namespace replicator::shim

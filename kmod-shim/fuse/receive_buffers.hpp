@@ -1,0 +1,55 @@
+// Memory into which requests are received. Each buffer is laid out so that the payload of a write
+// begins at a page boundary, whatever the size of the headers before it: large writes go to the
+// device from where the kernel has put them.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <vector>
+
+#include "base/bytes.hpp"
+
+namespace replicator::shim {
+
+class ReceiveBuffers {
+ public:
+  // `payload_bytes`: of the largest write. `header_bytes`: what the kernel puts before it.
+  ReceiveBuffers(std::uint32_t count, std::size_t payload_bytes, std::size_t header_bytes);
+  ReceiveBuffers(const ReceiveBuffers&) = delete;
+  ReceiveBuffers& operator=(const ReceiveBuffers&) = delete;
+  ~ReceiveBuffers();
+
+  // Given back when destroyed.
+  class Buffer {
+   public:
+    Buffer() noexcept = default;
+    Buffer(Buffer&& other) noexcept;
+    Buffer& operator=(Buffer&& other) noexcept;
+    ~Buffer() { reset(); }
+    [[nodiscard]] explicit operator bool() const noexcept { return owner_ != nullptr; }
+    [[nodiscard]] Bytes bytes() const noexcept;  // headers and payload
+    void reset() noexcept;
+
+   private:
+    friend class ReceiveBuffers;
+    ReceiveBuffers* owner_ = nullptr;
+    std::byte* page_ = nullptr;  // where the payload begins
+  };
+
+  // Null when all are in use.
+  Buffer try_take() noexcept;
+  // Called whenever one is given back; must not call back into this object.
+  void on_return(void (*notify)(void*), void* context) noexcept;
+
+ private:
+  std::byte* arena_ = nullptr;
+  std::size_t stride_;
+  std::size_t arena_bytes_;
+  std::size_t payload_bytes_;
+  std::size_t header_bytes_;
+  std::vector<std::byte*> free_;
+  void (*notify_)(void*) = nullptr;
+  void* context_ = nullptr;
+};
+
+}  // namespace replicator::shim

@@ -1,0 +1,32 @@
+// A file like those of /proc: its text is made when it is opened, and stays the same for that
+// reader until it is closed. Read-only, for everybody.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+
+#include "fuse/file.hpp"
+
+namespace replicator::shim {
+
+class TextFile : public File {
+ public:
+  using Generate = std::function<std::string()>;
+  explicit TextFile(Generate generate) : generate_(std::move(generate)) {}
+
+  // As in /proc: unknown before it is read, shown as 0.
+  [[nodiscard]] std::uint64_t size() const noexcept override { return 0; }
+  [[nodiscard]] std::uint32_t mode() const noexcept override { return 0444; }
+  int open(bool for_writing, std::uint64_t& handle) override;
+  void release(std::uint64_t handle, bool for_writing) noexcept override;
+  void read(Reply reply, std::uint64_t handle, std::uint64_t offset, std::size_t size) override;
+
+ private:
+  static constexpr std::size_t readers_max = 1024;
+  Generate generate_;
+  std::map<std::uint64_t, std::string> texts_;
+  std::uint64_t next_handle_ = 1;
+};
+
+}  // namespace replicator::shim

@@ -1,0 +1,62 @@
+// A volume as a file under a loop device: what the block layer does to the file is done to the
+// BlockDevice. Keeps D3 (fsync is a flush of both nodes), D7 (a split request succeeds only when
+// each part did), P4 (ranges are checked here and again by the device) and P6 (bounded).
+//
+// Only the range operations that read back as zeroes exist on this way: the loop driver turns a
+// discard and a write of zeroes into the same hole punch, so both must leave zeroes behind.
+#pragma once
+
+#include <cstdint>
+
+#include "fuse/file.hpp"
+#include "io/block_device.hpp"
+#include "io/buffer_pool.hpp"
+#include "io/sync.hpp"
+
+namespace replicator::shim {
+
+class VolumeFile : public File {
+ public:
+  // Both outlive the file; close() comes before the end of it.
+  VolumeFile(io::BlockDevice& device, io::BufferPool& pool) noexcept
+      : device_(device), pool_(pool) {}
+
+  [[nodiscard]] std::uint64_t size() const noexcept override {
+    return device_.limits().size.value();
+  }
+  [[nodiscard]] std::uint32_t mode() const noexcept override { return 0600; }
+  int open(bool for_writing, std::uint64_t& handle) override;
+  void release(std::uint64_t handle, bool for_writing) noexcept override;
+  void read(Reply reply, std::uint64_t handle, std::uint64_t offset, std::size_t size) override;
+  void write(Reply reply, std::uint64_t offset, ConstBytes data,
+             ReceiveBuffers::Buffer& held) override;
+  void sync(Reply reply) override;
+  void zero(Reply reply, ByteRange range, bool may_unmap) override;
+
+  // Opens that were not released yet; `released` is notified when one is.
+  [[nodiscard]] std::uint32_t openers() const noexcept { return openers_; }
+  [[nodiscard]] io::Event& released() noexcept { return released_; }
+
+  // Waits until every request is answered, and gives up the openers that are left.
+  Task<void> close();
+
+ private:
+  Task<void> do_read(Reply reply, ByteRange range);
+  Task<void> do_write(Reply reply, std::uint64_t offset, io::BufferPool::Buffer copy,
+                      ReceiveBuffers::Buffer received, ConstBytes data);
+  Task<void> do_sync(Reply reply);
+  Task<void> do_zero(Reply reply, ByteRange range, bool may_unmap);
+  [[nodiscard]] Status check(ByteRange range) const noexcept;
+
+  io::BlockDevice& device_;
+  io::BufferPool& pool_;
+  std::uint32_t openers_ = 0;
+  std::uint32_t writers_ = 0;
+  io::Event released_;
+  io::Gate requests_;
+};
+
+// What the kernel is told about a fault.
+int error_number(const Status& status) noexcept;
+
+}  // namespace replicator::shim
