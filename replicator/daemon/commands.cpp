@@ -1,0 +1,461 @@
+// The commands of the control socket (control/messages.hpp), each as one small function: find the object, parse
+// the options, ask the engine, answer with DRBD's code.
+#include <algorithm>
+#include <charconv>
+#include <unistd.h>
+#include <utility>
+
+#include "base/log.hpp"
+#include "control/option_table.hpp"
+#include "control/status_json.hpp"
+#include "daemon/daemon.hpp"
+#include "devices/fuse_loop.hpp"
+
+namespace replicator {
+
+namespace {
+
+using control::OptionMap;
+using control::Reply;
+using control::Request;
+
+Reply answer(std::int32_t code, std::string line = std::string()) {
+  Reply reply;
+  reply.code = code;
+  if (!line.empty()) reply.info.push_back(std::move(line));
+  return reply;
+}
+
+Reply answer(AdminResult result) {
+  Reply reply;
+  reply.code = result.code;
+  reply.info = std::move(result.info);
+  return reply;
+}
+
+Reply unknown_minor() { return answer(control::err_minor_invalid, "unknown minor"); }
+Reply unknown_resource() { return answer(control::err_resource_unknown, "unknown resource"); }
+Reply malformed(const char* what) { return answer(control::err_invalid_request, what); }
+
+bool parse_number(const std::string& text, std::uint32_t& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+bool flag(const Request& request, std::string_view name) {
+  const auto found = request.options.find(name);
+  return found != request.options.end() && found->second != "no";
+}
+
+std::string value(const Request& request, std::string_view name) {
+  const auto found = request.options.find(name);
+  return found == request.options.end() ? std::string() : found->second;
+}
+
+bool parse_meta_index(const std::string& text, MetaDiskIndex& index) {
+  index = MetaDiskIndex();
+  if (text == "internal" || text == "flex-internal") return true;
+  if (text == "flexible" || text == "flex-external") {
+    index.kind = MetaDiskIndex::Kind::flexible;
+    return true;
+  }
+  index.kind = MetaDiskIndex::Kind::indexed;
+  return parse_number(text, index.slot);
+}
+
+}  // namespace
+
+Task<Reply> Daemon::handle(Request request) {
+  const std::string what = request.command + " " + request.object;
+  log::debug("command: {}", what);
+  co_return co_await dispatch(std::move(request));
+}
+
+Task<Reply> Daemon::dispatch(Request request) {
+  const std::string& command = request.command;
+  if (command == "ping") {
+    Reply reply;
+    reply.data = control::DataObject()
+                     .add("version", "8.4.11")
+                     .add("pid", static_cast<std::uint64_t>(getpid()))
+                     .text();
+    co_return reply;
+  }
+  if (command == "shutdown") {
+    stop_requested_ = true;
+    reactor_.stop();
+    co_return Reply();
+  }
+  if (command == "status") co_return status(request);
+  if (command == "show") co_return show(request);
+  if (command == "get-gi") co_return generations(request);
+  if (command == "new-resource") co_return new_resource(request);
+  if (command == "new-minor") co_return co_await new_minor(request);
+  if (command == "del-minor") co_return co_await del_minor(request);
+  if (command == "del-resource") co_return co_await del_resource(request);
+  if (command == "attach") co_return co_await attach(request);
+  if (command == "connect") co_return co_await connect(request);
+  if (command == "disconnect") co_return co_await disconnect(request);
+  if (command == "disk-options") co_return disk_options(request);
+  if (command == "net-options") co_return net_options(request);
+  if (command == "resource-options") co_return resource_options(request);
+  if (command == "primary") co_return co_await primary(request);
+  if (command == "secondary") co_return co_await secondary(request);
+  if (command == "down") co_return co_await down(request);
+  if (command == "wait-connect" || command == "wait-sync") co_return co_await wait_for(request);
+  if (command == "detach" || command == "invalidate" || command == "invalidate-remote" ||
+      command == "outdate") {
+    co_return co_await on_volume(request);
+  }
+  co_return malformed("this command is not offered");
+}
+
+Reply Daemon::new_resource(const Request& request) {
+  if (request.object.empty()) return malformed("a resource name is needed");
+  if (find_resource(request.object) != nullptr) {
+    return answer(control::err_minor_or_volume_exists, "resource exists already");
+  }
+  ResourceOptions options;
+  if (const auto problem = control::apply_options(request.options, options)) {
+    return answer(control::err_invalid_request, *problem);
+  }
+  Entry entry;
+  entry.options = options;
+  entry.peer_name = value(request, "peer-name");
+  entry.resource =
+      std::make_unique<Resource>(reactor_.world(), memory_, request.object, options);
+  resources_.emplace(request.object, std::move(entry));
+  return Reply();
+}
+
+Task<Reply> Daemon::new_minor(const Request& request) {
+  Entry* entry = find_resource(request.object);
+  if (entry == nullptr) co_return unknown_resource();
+  std::uint32_t minor = 0;
+  std::uint32_t number = 0;
+  if (request.arguments.size() != 2 || !parse_number(request.arguments[0], minor) ||
+      !parse_number(request.arguments[1], number) || minor > 1048575 || number > 65534) {
+    co_return malformed("new-minor RESOURCE MINOR VOLUME");
+  }
+  if (find_minor(request.arguments[0]).volume != nullptr) {
+    co_return answer(control::err_minor_or_volume_exists);
+  }
+  AdminResult made = entry->resource->new_volume(number, minor);
+  if (!made.ok()) co_return answer(std::move(made));
+  Volume& volume = *entry->resource->volume(number);
+  Exports& exports = entry->exports[number];
+  const std::string label = request.object + "/" + std::to_string(number);
+  exports.nbd = std::make_unique<NbdServer>(reactor_.world(), reactor_.buffers(), volume, label);
+  const std::string file = request.object + "-" + std::to_string(number);
+  const std::string socket = options_.run_directory + "/nbd/" + file + ".sock";
+  const Status listening = exports.nbd->listen(socket);
+  if (!listening.ok()) log::error("{}: {}", socket, text(listening.fault()));
+  if (!volume_files_) co_return Reply();
+  auto attachment = std::make_unique<shim::FuseLoopAttachment>(*volume_files_, volume,
+                                                               reactor_.buffers(), file, minor);
+  shim::DeviceNames names;
+  names.resource = request.object;
+  names.volume = number;
+  names.minor = minor;
+  Result<std::unique_ptr<shim::KernelDevice>> device = co_await shim::KernelDevice::create(
+      reactor_, std::move(attachment), std::move(names));
+  Reply reply;
+  if (device) exports.device = std::move(*device);
+  else reply.info.push_back(std::string("no kernel device: ") + device.error().where());
+  co_return reply;
+}
+
+Task<Reply> Daemon::del_minor(const Request& request) {
+  const Place place = find_minor(request.object);
+  if (place.volume == nullptr) co_return unknown_minor();
+  const std::uint32_t number = place.volume->number();
+  if (!place.entry->resource->can_delete(number)) co_return answer(control::err_minor_configured);
+  Exports exports = std::move(place.entry->exports[number]);
+  place.entry->exports.erase(number);
+  co_await remove_exports(exports);
+  co_return answer(place.entry->resource->delete_volume(number));
+}
+
+Task<Reply> Daemon::del_resource(const Request& request) {
+  Entry* entry = find_resource(request.object);
+  if (entry == nullptr) co_return unknown_resource();
+  if (!entry->resource->volumes().empty()) co_return answer(control::err_resource_in_use);
+  co_await remove_entry(request.object);
+  co_return Reply();
+}
+
+Task<Reply> Daemon::attach(const Request& request) {
+  const Place place = find_minor(request.object);
+  if (place.volume == nullptr) co_return unknown_minor();
+  BackingConfig backing;
+  if (request.arguments.size() != 3 ||
+      !parse_meta_index(request.arguments[2], backing.meta_index)) {
+    co_return malformed("attach MINOR DISK META_DISK INDEX");
+  }
+  backing.disk_path = request.arguments[0];
+  backing.meta_disk_path = request.arguments[1];
+  DiskOptions options;
+  if (const auto problem = control::apply_options(request.options, options)) {
+    co_return answer(control::err_invalid_request, *problem);
+  }
+  const std::uint32_t number = place.volume->number();
+  const std::string disk = backing.disk_path;
+  AdminResult result = co_await place.entry->resource->attach(number, backing, options);
+  Exports& exports = place.entry->exports[number];
+  if (result.ok() && exports.device) {
+    const Status linked = co_await exports.device->set_backing_disk(disk);
+    if (!linked.ok()) log::warning("by-disk link of {}: {}", disk, text(linked.fault()));
+  }
+  co_return answer(std::move(result));
+}
+
+Task<Reply> Daemon::connect(const Request& request) {
+  Entry* entry = find_resource(request.object);
+  if (entry == nullptr) co_return unknown_resource();
+  if (request.arguments.size() != 2) co_return malformed("connect RESOURCE LOCAL REMOTE");
+  const Result<io::Address> local = control::parse_address(request.arguments[0]);
+  const Result<io::Address> peer = control::parse_address(request.arguments[1]);
+  if (!local || !peer) co_return malformed("an address does not parse");
+  for (const auto& [name, other] : resources_) {
+    const Connection* connection = other.resource->connection();
+    if (connection == nullptr || connection->ended()) continue;
+    if (&other != entry && connection->peer().local == *local) {
+      co_return answer(control::err_local_address_in_use, "used by resource " + name);
+    }
+  }
+  NetOptions options;
+  if (const auto problem = control::apply_options(request.options, options)) {
+    co_return answer(control::err_invalid_request, *problem);
+  }
+  const int conflict = control::configuration_conflict(options, Fencing::dont_care);
+  if (conflict != 0) co_return answer(conflict);
+  options.discard_my_data = flag(request, "discard-my-data");
+  options.tentative = flag(request, "tentative");
+  const std::string peer_name = value(request, "peer-name");
+  if (!peer_name.empty()) entry->peer_name = peer_name;
+  PeerConfig config;
+  config.local = *local;
+  config.peer = *peer;
+  AdminResult result = co_await entry->resource->connect(config, options, entry->peer_name);
+  co_return answer(std::move(result));
+}
+
+Daemon::Entry* Daemon::find_by_addresses(const std::vector<std::string>& arguments) {
+  if (arguments.empty()) return nullptr;
+  const Result<io::Address> local = control::parse_address(arguments[0]);
+  if (!local) return nullptr;
+  for (auto& [name, entry] : resources_) {
+    const Connection* connection = entry.resource->connection();
+    if (connection != nullptr && connection->peer().local == *local) return &entry;
+  }
+  return nullptr;
+}
+
+Task<Reply> Daemon::disconnect(const Request& request) {
+  Entry* entry = request.object.empty() ? find_by_addresses(request.arguments)
+                                        : find_resource(request.object);
+  if (entry == nullptr) co_return Reply();  // nothing is connected
+  AdminResult result = co_await entry->resource->disconnect(flag(request, "force"));
+  co_return answer(std::move(result));
+}
+
+Task<Reply> Daemon::primary(const Request& request) {
+  Entry* entry = find_object(request.object);
+  if (entry == nullptr) co_return unknown_minor();
+  const bool force = flag(request, "force") || flag(request, "overwrite-data-of-peer");
+  AdminResult result = co_await entry->resource->set_role(Role::primary, force);
+  if (!result.ok()) co_return answer(std::move(result));
+  Reply reply;
+  co_await open_devices(*entry, reply);
+  co_return reply;
+}
+
+Task<Reply> Daemon::secondary(const Request& request) {
+  Entry* entry = find_object(request.object);
+  if (entry == nullptr) co_return unknown_minor();
+  Reply closed = co_await close_devices(*entry);
+  if (closed.code < 0) co_return closed;
+  AdminResult result = co_await entry->resource->set_role(Role::secondary, false);
+  if (result.ok()) co_return answer(std::move(result));
+  Reply reply = answer(std::move(result));
+  co_await open_devices(*entry, reply);
+  co_return reply;
+}
+
+Task<Reply> Daemon::down(const Request& request) {
+  Entry* entry = find_object(request.object);
+  if (entry == nullptr || entry->going) co_return Reply();
+  const std::string name = entry->resource->name();
+  Reply closed = co_await close_devices(*entry);
+  if (closed.code < 0) {
+    closed.info.emplace_back("failed to demote");
+    co_return closed;
+  }
+  entry->going = true;
+  AdminResult result = co_await entry->resource->down();
+  if (!result.ok()) {
+    entry->going = false;
+    Reply reply = answer(std::move(result));
+    if (entry->resource->role() == Role::primary) co_await open_devices(*entry, reply);
+    co_return reply;
+  }
+  co_await remove_entry(name);
+  co_return Reply();
+}
+
+Task<Reply> Daemon::on_volume(const Request& request) {
+  const Place place = find_minor(request.object);
+  if (place.volume == nullptr) co_return unknown_minor();
+  Resource& resource = *place.entry->resource;
+  const std::uint32_t number = place.volume->number();
+  if (request.command == "detach") {
+    const bool force = flag(request, "force");
+    AdminResult detached = co_await resource.detach(number, force);
+    co_return answer(std::move(detached));
+  }
+  if (request.command == "outdate") {
+    AdminResult outdated = co_await resource.outdate(number);
+    co_return answer(std::move(outdated));
+  }
+  const bool remote = request.command == "invalidate-remote";
+  AdminResult invalidated = co_await resource.invalidate(number, remote);
+  co_return answer(std::move(invalidated));
+}
+
+// Holds the answer until the state is reached; data {"timeout":true} when that takes too long.
+Task<Reply> Daemon::wait_for(const Request& request) {
+  Place place = find_minor(request.object);
+  if (place.volume == nullptr) co_return unknown_minor();
+  const bool sync = request.command == "wait-sync";
+  const bool after_split_brain = flag(request, "wait-after-sb");
+  const VolumeState first = place.volume->state();
+  std::uint32_t seconds = 0;
+  const char* which = first.peer_disk == DiskState::outdated ? "outdated-wfc-timeout" : "wfc-timeout";
+  parse_number(value(request, which), seconds);
+  const Instant until = seconds == 0
+                            ? Instant::never()
+                            : reactor_.world().clock.now() + Duration::seconds(seconds);
+  for (;;) {
+    place = find_minor(request.object);
+    if (place.volume == nullptr) co_return unknown_minor();
+    const VolumeState& now = place.volume->state();
+    const bool syncing = now.connection > ConnectionState::connected;
+    const bool ended = now.connection == ConnectionState::stand_alone && !after_split_brain;
+    if (sync ? !syncing : (now.connection >= ConnectionState::connected || ended)) break;
+    if (reactor_.world().clock.now() >= until) {
+      Reply reply;
+      reply.data = control::DataObject().add("timeout", true).text();
+      co_return reply;
+    }
+    io::Op op;
+    reactor_.world().clock.sleep(op, Duration::milliseconds(50));
+    co_await op;
+  }
+  co_return Reply();
+}
+
+Reply Daemon::disk_options(const Request& request) {
+  const Place place = find_minor(request.object);
+  if (place.volume == nullptr) return unknown_minor();
+  DiskOptions options = place.volume->disk_options();
+  if (const auto problem = control::apply_options(request.options, options)) {
+    return answer(control::err_invalid_request, *problem);
+  }
+  return answer(place.entry->resource->set_disk_options(place.volume->number(), options));
+}
+
+Reply Daemon::net_options(const Request& request) {
+  Entry* entry = request.object.empty() ? find_by_addresses(request.arguments)
+                                        : find_resource(request.object);
+  if (entry == nullptr) return unknown_resource();
+  const Connection* connection = entry->resource->connection();
+  if (connection == nullptr) return answer(control::err_invalid_request, "unknown connection");
+  NetOptions options = connection->options();
+  if (const auto problem = control::apply_options(request.options, options)) {
+    return answer(control::err_invalid_request, *problem);
+  }
+  return answer(entry->resource->set_net_options(options));
+}
+
+Reply Daemon::resource_options(const Request& request) {
+  Entry* entry = find_resource(request.object);
+  if (entry == nullptr) return unknown_resource();
+  if (const auto problem = control::apply_options(request.options, entry->options)) {
+    return answer(control::err_invalid_request, *problem);
+  }
+  entry->resource->set_options(entry->options);
+  return Reply();
+}
+
+Reply Daemon::status(const Request& request) {
+  std::vector<ResourceStatus> all = all_status();
+  Reply reply;
+  if (request.object.empty() || request.object == "all") {
+    reply.data = control::encode_status(all);
+    return reply;
+  }
+  const Entry* entry = find_object(request.object);
+  if (entry == nullptr) {
+    std::uint32_t minor = 0;
+    return parse_number(request.object, minor) ? unknown_minor() : unknown_resource();
+  }
+  std::erase_if(all, [&](const ResourceStatus& s) { return s.name != entry->resource->name(); });
+  reply.data = control::encode_status(all);
+  return reply;
+}
+
+Reply Daemon::show(const Request& request) {
+  std::vector<control::ResourceShow> shown;
+  const bool all = request.object.empty() || request.object == "all";
+  const Entry* wanted = all ? nullptr : find_object(request.object);
+  if (!all && wanted == nullptr) return unknown_resource();
+  for (const auto& [name, entry] : resources_) {
+    if (!all && &entry != wanted) continue;
+    control::ResourceShow item;
+    item.name = name;
+    item.options = entry.options;
+    item.peer_name = entry.peer_name;
+    if (const Connection* connection = entry.resource->connection()) {
+      item.has_connection = true;
+      item.peer = connection->peer();
+      item.net = connection->options();
+    }
+    for (const std::unique_ptr<Volume>& volume : entry.resource->volumes()) {
+      control::VolumeShow one;
+      one.volume = volume->number();
+      one.minor = volume->minor();
+      if (volume->backing() != nullptr) one.backing = volume->backing_config();
+      one.disk = volume->disk_options();
+      item.volumes.push_back(std::move(one));
+    }
+    shown.push_back(std::move(item));
+  }
+  Reply reply;
+  reply.data = control::encode_show(shown);
+  return reply;
+}
+
+Reply Daemon::generations(const Request& request) {
+  const Place place = find_minor(request.object);
+  if (place.volume == nullptr) return unknown_minor();
+  const BackingDevice* backing = place.volume->backing();
+  if (backing == nullptr) return answer(control::err_no_disk);
+  const Superblock& superblock = backing->superblock();
+  control::GenerationShow shown;
+  shown.generations[0] = superblock.generations.current;
+  shown.generations[1] = superblock.generations.bitmap;
+  shown.generations[2] = superblock.generations.history[0];
+  shown.generations[3] = superblock.generations.history[1];
+  shown.consistent = (superblock.flags & md_flag_consistent) != 0;
+  shown.was_up_to_date = (superblock.flags & md_flag_was_up_to_date) != 0;
+  shown.primary = (superblock.flags & md_flag_primary) != 0;
+  shown.connected = (superblock.flags & md_flag_connected) != 0;
+  shown.full_sync = (superblock.flags & md_flag_full_sync) != 0;
+  shown.peer_outdated = (superblock.flags & md_flag_peer_outdated) != 0;
+  shown.crashed_primary = (superblock.flags & md_flag_crashed_primary) != 0;
+  Reply reply;
+  reply.data = control::encode_generations(shown);
+  return reply;
+}
+
+}  // namespace replicator

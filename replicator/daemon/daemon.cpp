@@ -1,0 +1,144 @@
+#include "daemon/daemon.hpp"
+
+#include <sys/stat.h>
+
+#include <utility>
+
+#include "base/log.hpp"
+#include "control/proc_drbd.hpp"
+
+namespace replicator {
+
+namespace {
+constexpr std::size_t incoming_bytes = 6U << 20U;
+constexpr std::size_t reply_bytes = 6U << 20U;
+}  // namespace
+
+Daemon::Daemon(uring::Reactor& reactor, DaemonOptions options)
+    : reactor_(reactor),
+      options_(std::move(options)),
+      incoming_(incoming_bytes),
+      replies_(reply_bytes),
+      memory_{incoming_, replies_},
+      server_(reactor.world(), *this) {
+  for (io::BufferPool* pool : {&incoming_, &replies_}) {
+    const Status registered = reactor_.register_memory(pool->arena());
+    if (!registered.ok()) log::warning("{}", registered.where());
+  }
+}
+
+Daemon::~Daemon() = default;
+
+Task<Status> Daemon::start() {
+  for (const char* below : {"", "/nbd"}) mkdir((options_.run_directory + below).c_str(), 0755);
+  const std::string control = options_.run_directory + "/control.sock";
+  const Status listening = server_.listen(control);
+  if (!listening.ok()) {
+    log::error("{}: {}; is another polluxd running?", control, text(listening.fault()));
+    co_return listening;
+  }
+  Result<std::unique_ptr<shim::ProcFile>> proc =
+      co_await shim::ProcFile::mount(reactor_, [this] { return control::proc_drbd(all_status()); });
+  if (proc) proc_ = std::move(*proc);
+  else log::warning("no live proc/drbd: {} ({})", text(proc.error().fault()), proc.error().where());
+  if (!options_.kernel_devices) co_return Status();
+  Result<std::unique_ptr<shim::Directory>> files = co_await shim::mount_volume_directory(reactor_);
+  if (files) volume_files_ = std::move(*files);
+  else log::warning("no /dev/drbdN, only NBD sockets: {} ({})", text(files.error().fault()),
+                    files.error().where());
+  co_return Status();
+}
+
+Task<void> Daemon::stop() {
+  while (!resources_.empty()) {
+    Entry& entry = resources_.begin()->second;
+    const std::string name = resources_.begin()->first;
+    const Reply closed = co_await close_devices(entry);
+    if (closed.code < 0) log::warning("{} is in use while the daemon stops", name);
+    const AdminResult downed = co_await entry.resource->down();
+    if (!downed.ok()) log::warning("{} did not go down cleanly: {}", name, downed.code);
+    co_await remove_entry(name);
+  }
+  if (volume_files_) co_await volume_files_->unmount();
+  if (proc_) co_await proc_->unmount();
+  co_await server_.stop();
+}
+
+std::vector<ResourceStatus> Daemon::all_status() const {
+  std::vector<ResourceStatus> all;
+  for (const auto& [name, entry] : resources_) {
+    all.push_back(entry.resource->status());
+    all.back().peer_name = entry.peer_name;
+  }
+  return all;
+}
+
+Daemon::Entry* Daemon::find_resource(const std::string& name) {
+  const auto found = resources_.find(name);
+  return found == resources_.end() ? nullptr : &found->second;
+}
+
+Daemon::Place Daemon::find_minor(const std::string& minor) {
+  for (auto& [name, entry] : resources_) {
+    for (const std::unique_ptr<Volume>& volume : entry.resource->volumes()) {
+      if (std::to_string(volume->minor()) == minor) return Place{&entry, volume.get()};
+    }
+  }
+  return Place();
+}
+
+Daemon::Entry* Daemon::find_object(const std::string& object) {
+  if (Entry* entry = find_resource(object)) return entry;
+  return find_minor(object).entry;
+}
+
+// The kernel device follows the role: it is opened after a promotion …
+Task<void> Daemon::open_devices(Entry& entry, Reply& reply) {
+  for (auto& [number, exports] : entry.exports) {
+    if (!exports.device) continue;
+    const Status opened = co_await exports.device->promote();
+    if (opened.ok()) continue;
+    reply.info.push_back("the kernel device could not be opened: " +
+                         std::string(text(opened.fault())) + " (" + opened.where() + ")");
+    log::error("{}/{} {}", entry.resource->name(), number, reply.info.back());
+  }
+}
+
+// … and closed before a demotion, all or none.
+Task<Daemon::Reply> Daemon::close_devices(Entry& entry) {
+  Reply reply;
+  std::vector<shim::KernelDevice*> closed;
+  for (auto& [number, exports] : entry.exports) {
+    if (!exports.device || !exports.device->promoted()) continue;
+    const Status status = co_await exports.device->demote();
+    if (status.ok()) {
+      closed.push_back(exports.device.get());
+      continue;
+    }
+    reply.code = control::ss_device_in_use;
+    const std::vector<shim::DeviceUser> users = co_await exports.device->users();
+    for (const shim::DeviceUser& user : users) reply.info.push_back(shim::text(user));
+    break;
+  }
+  if (reply.code == 0) co_return reply;
+  for (shim::KernelDevice* device : closed) {
+    const Status again = co_await device->promote();
+    static_cast<void>(again);
+  }
+  co_return reply;
+}
+
+Task<void> Daemon::remove_exports(Exports& exports) {
+  if (exports.nbd) co_await exports.nbd->stop();
+  if (exports.device) co_await exports.device->remove();
+  exports = Exports();
+}
+
+Task<void> Daemon::remove_entry(std::string name) {
+  Entry* entry = find_resource(name);
+  if (entry == nullptr) co_return;
+  for (auto& [number, exports] : entry->exports) co_await remove_exports(exports);
+  resources_.erase(name);
+}
+
+}  // namespace replicator

@@ -1,0 +1,104 @@
+// The daemon of one node: all resources, their NBD sockets and kernel devices, the control socket and the live
+// proc/drbd. One thread; commands of one resource take turns in the engine.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "control/messages.hpp"
+#include "control/server.hpp"
+#include "devices/kernel_device.hpp"
+#include "devices/volume_directory.hpp"
+#include "engine/flow/resource.hpp"
+#include "frontend/nbd/server.hpp"
+#include "fuse/proc_file.hpp"
+#include "io/buffer_pool.hpp"
+#include "uring/reactor.hpp"
+
+namespace replicator {
+
+struct DaemonOptions {
+  std::string run_directory = "/run/pollux";
+  bool kernel_devices = true;
+};
+
+class Daemon final : public control::CommandHandler {
+ public:
+  Daemon(uring::Reactor& reactor, DaemonOptions options);
+  ~Daemon() override;
+
+  // Control socket, proc/drbd, volume files. Fault::busy: another daemon runs here.
+  Task<Status> start();
+  // Everything down in order; nothing answered is lost.
+  Task<void> stop();
+  Task<control::Reply> handle(control::Request request) override;
+  [[nodiscard]] bool stop_requested() const noexcept { return stop_requested_; }
+
+ private:
+  using Reply = control::Reply;
+  using Request = control::Request;
+  // What a volume has outside the engine.
+  struct Exports {
+    std::unique_ptr<NbdServer> nbd;
+    std::unique_ptr<shim::KernelDevice> device;
+  };
+  struct Entry {
+    std::unique_ptr<Resource> resource;
+    std::string peer_name;
+    ResourceOptions options;
+    std::map<std::uint32_t, Exports> exports;  // by volume number
+    bool going = false;                        // down is in progress
+  };
+  struct Place {
+    Entry* entry = nullptr;
+    Volume* volume = nullptr;
+  };
+
+  Entry* find_resource(const std::string& name);
+  Place find_minor(const std::string& minor);
+  // By resource name or minor.
+  Entry* find_object(const std::string& object);
+  Entry* find_by_addresses(const std::vector<std::string>& arguments);
+
+  Task<Reply> dispatch(Request request);
+  Reply new_resource(const Request& request);
+  Task<Reply> new_minor(const Request& request);
+  Task<Reply> del_minor(const Request& request);
+  Task<Reply> del_resource(const Request& request);
+  Task<Reply> attach(const Request& request);
+  Task<Reply> connect(const Request& request);
+  Task<Reply> disconnect(const Request& request);
+  Task<Reply> primary(const Request& request);
+  Task<Reply> secondary(const Request& request);
+  Task<Reply> down(const Request& request);
+  Task<Reply> on_volume(const Request& request);  // detach, invalidate, invalidate-remote, outdate
+  Task<Reply> wait_for(const Request& request);
+  Reply disk_options(const Request& request);
+  Reply net_options(const Request& request);
+  Reply resource_options(const Request& request);
+  Reply status(const Request& request);
+  Reply show(const Request& request);
+  Reply generations(const Request& request);
+
+  Task<void> open_devices(Entry& entry, Reply& reply);
+  // Code device_in_use and who it is, when a device is open.
+  Task<Reply> close_devices(Entry& entry);
+  Task<void> remove_exports(Exports& exports);
+  Task<void> remove_entry(std::string name);
+  [[nodiscard]] std::vector<ResourceStatus> all_status() const;
+
+  uring::Reactor& reactor_;
+  DaemonOptions options_;
+  io::BufferPool incoming_;
+  io::BufferPool replies_;
+  Memory memory_;
+  std::map<std::string, Entry> resources_;
+  control::Server server_;
+  std::unique_ptr<shim::ProcFile> proc_;
+  std::unique_ptr<shim::Directory> volume_files_;
+  bool stop_requested_ = false;
+};
+
+}  // namespace replicator

@@ -1,0 +1,163 @@
+// polluxd: the replicator daemon of one node.
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/signalfd.h>
+#include <syslog.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+#include "base/log.hpp"
+#include "daemon/daemon.hpp"
+#include "daemon/process.hpp"
+#include "io/frame_pool.hpp"
+#include "uring/reactor.hpp"
+
+namespace {
+
+using namespace replicator;
+
+constexpr const char* usage =
+    "usage: polluxd [--foreground | --background] [--log-file FILE] [--verbose] [--no-kernel-devices]\n"
+    "The replicator daemon. drbdadm starts it when it is needed.\n";
+
+struct Arguments {
+  bool background = false;
+  bool verbose = false;
+  bool kernel_devices = true;
+  std::string log_file;
+};
+
+bool parse(int count, char** words, Arguments& arguments) {
+  for (int i = 1; i < count; ++i) {
+    const std::string word = words[i];
+    if (word == "--background") arguments.background = true;
+    else if (word == "--foreground") arguments.background = false;
+    else if (word == "--verbose") arguments.verbose = true;
+    else if (word == "--no-kernel-devices") arguments.kernel_devices = false;
+    else if (word == "--log-file" && i + 1 < count) arguments.log_file = words[++i];
+    else return false;
+  }
+  return true;
+}
+
+void to_file(void* context, log::Level level, std::string_view line) {
+  auto* file = static_cast<std::FILE*>(context);
+  timespec now{};
+  clock_gettime(CLOCK_REALTIME, &now);
+  tm parts{};
+  localtime_r(&now.tv_sec, &parts);
+  char stamp[32];
+  strftime(stamp, sizeof stamp, "%Y-%m-%d %H:%M:%S", &parts);
+  std::fprintf(file, "%s.%03ld %s: %.*s\n", stamp, now.tv_nsec / 1000000, log::name(level),
+               static_cast<int>(line.size()), line.data());
+  std::fflush(file);
+}
+
+void to_syslog(void* /*context*/, log::Level level, std::string_view line) {
+  const int priority = level == log::Level::error     ? LOG_ERR
+                       : level == log::Level::warning ? LOG_WARNING
+                       : level == log::Level::info    ? LOG_INFO
+                                                      : LOG_DEBUG;
+  syslog(priority, "%.*s", static_cast<int>(line.size()), line.data());
+}
+
+// The parent stays until the child says that it serves (or fails), so that its exit code means something.
+int start_in_background() {
+  int ready[2];
+  if (pipe(ready) != 0) return -1;
+  const pid_t child = fork();
+  if (child < 0) return -1;
+  if (child > 0) {
+    close(ready[1]);
+    char result = 1;
+    if (read(ready[0], &result, 1) != 1) result = 1;
+    _exit(result);
+  }
+  close(ready[0]);
+  setsid();
+  return ready[1];
+}
+
+void detach_from_terminal() {
+  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+  if (null < 0) return;
+  for (const int fd : {0, 1, 2}) dup2(null, fd);
+}
+
+Task<void> watch_signals(uring::Reactor& reactor, int fd) {
+  io::Op op;
+  reactor.poll_readable(op, fd);
+  const std::int32_t result = co_await op;
+  static_cast<void>(result);
+  reactor.stop();
+}
+
+int serve(const Arguments& arguments, int ready) {
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, SIGTERM);
+  sigaddset(&signals, SIGINT);
+  sigprocmask(SIG_BLOCK, &signals, nullptr);
+  signal(SIGPIPE, SIG_IGN);
+  const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
+  Result<std::unique_ptr<uring::Reactor>> reactor =
+      uring::Reactor::create(uring::ReactorOptions());
+  if (!reactor) {
+    log::error("{}", reactor.error().where());
+    return 20;
+  }
+  log::info("polluxd started, io_uring: {}", (*reactor)->features());
+  io::reserve_frames(512, 1024);
+  io::reserve_frames(1024, 1024);
+  DaemonOptions options;
+  options.kernel_devices = arguments.kernel_devices;
+  Daemon daemon(**reactor, options);
+  for (const std::string& line : harden_process()) log::info("{}", line);
+  const Status started = (*reactor)->run_task(daemon.start());
+  if (!started.ok()) return 20;
+  if (ready >= 0) {
+    const char ok = 0;
+    if (write(ready, &ok, 1) != 1) log::warning("nobody waits for the start");
+    close(ready);
+    detach_from_terminal();
+  }
+  Task<void> watch = watch_signals(**reactor, signal_fd);
+  watch.start();
+  (*reactor)->run();
+  (*reactor)->run_task(daemon.stop());
+  log::info("polluxd ended");
+  // The pending signal watch ends with the process.
+  std::fflush(nullptr);
+  _exit(0);
+}
+
+}  // namespace
+
+int main(int count, char** words) {
+  Arguments arguments;
+  if (!parse(count, words, arguments)) {
+    std::fputs(usage, stderr);
+    return 20;
+  }
+  int ready = -1;
+  if (arguments.background) ready = start_in_background();
+  std::FILE* file = nullptr;
+  if (!arguments.log_file.empty()) {
+    file = std::fopen(arguments.log_file.c_str(), "ae");
+    if (file == nullptr) {
+      std::fprintf(stderr, "polluxd: cannot write %s: %s\n", arguments.log_file.c_str(),
+                   std::strerror(errno));
+      return 20;
+    }
+    log::set_sink(to_file, file);
+  } else if (arguments.background) {
+    openlog("polluxd", LOG_PID, LOG_DAEMON);
+    log::set_sink(to_syslog, nullptr);
+  }
+  if (arguments.verbose) log::set_level(log::Level::debug);
+  return serve(arguments, ready);
+}
