@@ -70,7 +70,7 @@ void draw_workload(Prng& prng, ClusterOptions& options) {
   work.stable_percent = static_cast<std::uint32_t>(prng.below(20));
   work.hot_percent = static_cast<std::uint32_t>(prng.below(100));
   work.hot_spots = 1 + static_cast<std::uint32_t>(prng.below(6));
-  work.largest_sectors = 8 + static_cast<std::uint32_t>(prng.below(100));
+  work.largest_sectors = 4 + static_cast<std::uint32_t>(prng.below(40));
   work.burst_percent = static_cast<std::uint32_t>(prng.below(100));
   work.longest_pause = Duration::microseconds(static_cast<std::int64_t>(prng.below(20000)));
 }

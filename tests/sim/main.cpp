@@ -8,6 +8,8 @@
 // Exit status: 0 fine, 10 safety, 11 liveness, 12 crash or ensure, 13 simulator error, 14
 // sanitizer, 15 an error line nobody expected, 16 not deterministic, 17 a sabotage survived, 18 a
 // required mark was not reached.
+#include <malloc.h>
+
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -28,6 +30,9 @@ int usage() {
 
 int main(int argc, char** argv) {
   using namespace replicator::sim;
+  // Every history takes and frees the same memory: keep it.
+  ::mallopt(M_TRIM_THRESHOLD, 1 << 30);
+  ::mallopt(M_MMAP_THRESHOLD, 1 << 30);
   CampaignOptions options;
   bool one_seed = false;
   std::string sabotage;
