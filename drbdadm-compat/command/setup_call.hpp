@@ -1,0 +1,62 @@
+// A drbdsetup command line, understood: which command, on what, with which checked options.
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "control/messages.hpp"
+#include "control/option_table.hpp"
+
+namespace replicator::command {
+
+enum class SetupObject : std::uint8_t {
+  none,
+  resource,
+  minor,
+  addresses,            // LOCAL REMOTE
+  resource_or_address,  // RES, or LOCAL REMOTE
+  any                   // resource, minor or "all"; may be left out
+};
+
+enum class SetupAction : std::uint8_t {
+  forward,  // the daemon does it
+  down,
+  wait,
+  role,
+  cstate,
+  dstate,
+  status,
+  sh_status,
+  show,
+  get_gi,
+  show_gi
+};
+
+struct SetupCommand {
+  std::string_view name;
+  SetupAction action = SetupAction::forward;
+  SetupObject object = SetupObject::minor;
+  unsigned arguments = 0;  // behind the object
+  std::string_view argument_names = {};
+  control::OptionSection section = control::OptionSection::global;  // global: none
+  std::array<std::string_view, 6> flags = {};                       // beside the section's options
+  bool idle_without_daemon = false;  // nothing to do, hence success, when no daemon runs
+};
+
+struct SetupCall {
+  const SetupCommand* command = nullptr;
+  control::Request request;
+  std::string shown;    // the object as messages name it: what was given, "??" for addresses
+  std::string problem;  // not empty: usage error, for standard error
+};
+
+std::span<const SetupCommand> setup_commands() noexcept;
+const SetupCommand* find_setup_command(std::string_view name) noexcept;
+
+// 8.4's order (COMMAND OBJECT …) and 8.3's (OBJECT COMMAND …).
+SetupCall parse_setup_call(std::span<const std::string> arguments);
+
+}  // namespace replicator::command
