@@ -10,8 +10,8 @@
 
 namespace replicator::command {
 
-// Exit code: 0; 5 a wait timed out, or data already worse than Outdated; 10 configuration error; 11,
-// 16, 17 state change refused; 20 usage, or no daemon.
+// Exit code: 0; 5 a wait timed out, or data already worse than Outdated; 10 configuration error;
+// 11, 16, 17 state change refused; 20 usage, or no daemon.
 int run_drbdsetup(std::span<const std::string> arguments, std::FILE* out, std::FILE* err,
                   const control::Client& client);
 int run_drbdsetup(std::span<const std::string> arguments, std::FILE* out, std::FILE* err);

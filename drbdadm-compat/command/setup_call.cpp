@@ -22,21 +22,21 @@ constexpr std::array<std::string_view, 6> status_flags{"verbose", "statistics", 
 
 constexpr std::array commands{
     SetupCommand{"new-resource", forward, resource, 0, "", OptionSection::resource, {"peer-name"}},
-    SetupCommand{"new-minor", forward, resource, 2, " MINOR VOLUME", OptionSection::global,
-                 {"device-name"}},
+    SetupCommand{
+        "new-minor", forward, resource, 2, " MINOR VOLUME", OptionSection::global, {"device-name"}},
     SetupCommand{"del-minor", forward, minor},
     SetupCommand{"del-resource", forward, resource},
     SetupCommand{"attach", forward, minor, 3, " DISK META_DISK INDEX", OptionSection::disk},
     SetupCommand{"detach", forward, minor, 0, "", OptionSection::global, {"force"}, true},
-    SetupCommand{"connect", forward, resource, 2, " LOCAL REMOTE", OptionSection::net,
-                 {"peer-name"}},
-    SetupCommand{"disconnect", forward, resource_or_address, 0, "", OptionSection::global,
-                 {"force"}, true},
+    SetupCommand{
+        "connect", forward, resource, 2, " LOCAL REMOTE", OptionSection::net, {"peer-name"}},
+    SetupCommand{
+        "disconnect", forward, resource_or_address, 0, "", OptionSection::global, {"force"}, true},
     SetupCommand{"disk-options", forward, minor, 0, "", OptionSection::disk, {"set-defaults"}},
-    SetupCommand{"net-options", forward, resource_or_address, 0, "", OptionSection::net,
-                 {"set-defaults"}},
-    SetupCommand{"resource-options", forward, resource, 0, "", OptionSection::resource,
-                 {"set-defaults"}},
+    SetupCommand{
+        "net-options", forward, resource_or_address, 0, "", OptionSection::net, {"set-defaults"}},
+    SetupCommand{
+        "resource-options", forward, resource, 0, "", OptionSection::resource, {"set-defaults"}},
     SetupCommand{"primary", forward, minor, 0, "", OptionSection::global, {"force"}},
     SetupCommand{"secondary", forward, minor, 0, "", OptionSection::global, no_flags, true},
     SetupCommand{"invalidate", forward, minor},
@@ -47,11 +47,16 @@ constexpr std::array commands{
     SetupCommand{"resume-sync", forward, minor},
     SetupCommand{"suspend-io", forward, minor},
     SetupCommand{"resume-io", forward, minor},
-    SetupCommand{"resize", forward, minor, 0, "", OptionSection::global,
+    SetupCommand{"resize",
+                 forward,
+                 minor,
+                 0,
+                 "",
+                 OptionSection::global,
                  {"size", "assume-peer-has-space", "assume-clean"}},
     SetupCommand{"check-resize", forward, minor},
-    SetupCommand{"new-current-uuid", forward, minor, 0, "", OptionSection::global,
-                 {"clear-bitmap"}},
+    SetupCommand{
+        "new-current-uuid", forward, minor, 0, "", OptionSection::global, {"clear-bitmap"}},
     SetupCommand{"down", down, any, 0, "", OptionSection::global, no_flags, true},
     SetupCommand{"wait-connect", wait, minor, 0, "", OptionSection::global, wait_flags},
     SetupCommand{"wait-sync", wait, minor, 0, "", OptionSection::global, wait_flags},
@@ -69,9 +74,9 @@ constexpr std::array commands{
 
 // Flags of a command that take a value.
 bool takes_value(std::string_view flag) {
-  constexpr std::array<std::string_view, 8> names{"peer-name",        "device-name", "wfc-timeout",
-                                                  "degr-wfc-timeout", "start",       "stop",
-                                                  "outdated-wfc-timeout", "size"};
+  constexpr std::array<std::string_view, 8> names{
+      "peer-name", "device-name", "wfc-timeout",          "degr-wfc-timeout",
+      "start",     "stop",        "outdated-wfc-timeout", "size"};
   return std::find(names.begin(), names.end(), flag) != names.end();
 }
 
@@ -129,8 +134,8 @@ class Reader {
     const Option* known = command_.section == OptionSection::global
                               ? nullptr
                               : control::find_option(command_.section, name);
-    const bool flag = std::find(command_.flags.begin(), command_.flags.end(), name) !=
-                      command_.flags.end();
+    const bool flag =
+        std::find(command_.flags.begin(), command_.flags.end(), name) != command_.flags.end();
     if (name.empty() || (known == nullptr && !flag)) return unknown(word);
     const bool wants_value =
         known == nullptr ? takes_value(name)
@@ -152,8 +157,7 @@ class Reader {
   void check(const Option& known, const std::string& value) {
     const control::ParsedOption parsed = control::parse_option(known, value);
     if (parsed.problem.empty()) return;
-    call_.problem =
-        "drbdsetup: --" + std::string(known.name) + "=" + value + ": " + parsed.problem;
+    call_.problem = "drbdsetup: --" + std::string(known.name) + "=" + value + ": " + parsed.problem;
   }
 
   void unknown(const std::string& word) {
@@ -249,7 +253,8 @@ bool read_arguments(SetupCall& call, std::span<const std::string> words) {
 
 std::string unknown_command(const std::string& word) {
   std::vector<std::string> known;
-  for (const SetupCommand& command : commands) known.emplace_back(command.name);
+  for (const SetupCommand& command : commands)
+    known.emplace_back(command.name);
   const std::string nearest = config::nearest_word(word, known);
   std::string text = "drbdsetup: unknown command '" + word + "'";
   if (!nearest.empty()) text += "; did you mean '" + nearest + "'?";
@@ -271,8 +276,9 @@ SetupCall parse_setup_call(std::span<const std::string> arguments) {
   SetupCall call;
   std::vector<std::string> words(arguments.begin(), arguments.end());
   if (words.empty()) {
-    call.problem = "USAGE: drbdsetup COMMAND OBJECT [ARGUMENT]... [--OPTION[=VALUE]]...\n"
-                   "try 'drbdsetup help'";
+    call.problem =
+        "USAGE: drbdsetup COMMAND OBJECT [ARGUMENT]... [--OPTION[=VALUE]]...\n"
+        "try 'drbdsetup help'";
     return call;
   }
   if (find_setup_command(words[0]) == nullptr && words.size() > 1 &&
@@ -291,10 +297,10 @@ SetupCall parse_setup_call(std::span<const std::string> arguments) {
   const std::vector<std::string>& positions = reader.positions;
   const std::size_t used = positions_of_object(call, positions);
   if (positions.size() != used + call.command->arguments) {
-    call.problem = (positions.size() < used + call.command->arguments
-                        ? "Missing argument for command '"
-                        : "Too many arguments for command '") +
-                   std::string(call.command->name) + "'\n" + usage_of(*call.command);
+    call.problem =
+        (positions.size() < used + call.command->arguments ? "Missing argument for command '"
+                                                           : "Too many arguments for command '") +
+        std::string(call.command->name) + "'\n" + usage_of(*call.command);
     return call;
   }
   if (read_object(call, positions, used)) {

@@ -70,7 +70,9 @@ struct Operations {
     return entry == nullptr ? nullptr : entry->file;
   }
 
-  static void init(void* /*userdata*/, fuse_conn_info* connection) {
+  static void init(void* userdata, fuse_conn_info* connection) {
+    // The kernel refuses (EINVAL) a receive buffer that could not hold the largest write.
+    connection->max_write = static_cast<Directory*>(userdata)->options_.largest_write;
     connection->want &= ~static_cast<unsigned>(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
                                                FUSE_CAP_SPLICE_MOVE | FUSE_CAP_WRITEBACK_CACHE);
     connection->want |= connection->capable & (FUSE_CAP_ASYNC_DIO | FUSE_CAP_ASYNC_READ);
@@ -308,6 +310,7 @@ bool Directory::receive_some() {
     if (got < 0 && (errno == EINTR || errno == ENOENT)) continue;  // the request was taken back
     if (got < 0 && errno == EAGAIN) return false;
     if (got <= 0) {
+      if (errno != ENODEV) log::error("{}: reading requests: errno {}", options_.path, errno);
       ended_ = true;  // ENODEV: unmounted
       return false;
     }

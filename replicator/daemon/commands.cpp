@@ -415,7 +415,8 @@ Reply Daemon::show(const Request& request) {
     item.name = name;
     item.options = entry.options;
     item.peer_name = entry.peer_name;
-    if (const Connection* connection = entry.resource->connection()) {
+    const Connection* connection = entry.resource->connection();
+    if (connection != nullptr && !connection->ended()) {
       item.has_connection = true;
       item.peer = connection->peer();
       item.net = connection->options();
