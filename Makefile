@@ -95,7 +95,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 $(BUILD)/tests/unit: $(UNIT_OBJECTS) $(SIM_LIB_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
-	@$(CXX) $(LDFLAGS) -o $@ $(UNIT_OBJECTS) $(SIM_LIB_OBJECTS) $(LIBRARY) -lgtest -lgtest_main $(LIBS)
+	@$(CXX) $(LDFLAGS) -o $@ $(UNIT_OBJECTS) $(SIM_LIB_OBJECTS) $(LIBRARY) -lgtest -lgtest_main -lz $(LIBS)
 
 $(BUILD)/tests/sim: $(SIM_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
@@ -110,7 +110,7 @@ $(BUILD)/tests/nbd-memory-server: $(BUILD)/obj/tests/support/nbd_memory_server.o
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/programs/%.o $(TEST_SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
-	@$(CXX) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT_OBJECTS) $(LIBRARY) $(LIBS)
+	@$(CXX) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT_OBJECTS) $(LIBRARY) -lz $(LIBS)
 
 .PHONY: test-programs
 test-programs: $(TEST_PROGRAMS) ## build what integration tests run
