@@ -1,6 +1,7 @@
 #include "control/server.hpp"
 
 #include <array>
+#include <cerrno>
 #include <utility>
 
 #include "base/log.hpp"
@@ -12,7 +13,7 @@ namespace {
 constexpr std::uint32_t clients_max = 64;
 constexpr Duration request_patience = Duration::seconds(5);
 constexpr Duration reply_patience = Duration::seconds(5);
-constexpr Duration accept_patience = Duration::seconds(1);
+constexpr Duration accept_pause = Duration::milliseconds(100);
 
 }  // namespace
 
@@ -30,6 +31,7 @@ Status Server::listen(const std::string& path) {
 Task<void> Server::stop() {
   stopping_ = true;
   if (listener_) listener_->close();
+  world_.clock.wake(pause_);
   co_await tasks_.close();
   listener_.reset();
 }
@@ -38,40 +40,61 @@ Task<void> Server::accept_loop() {
   while (!stopping_) {
     std::unique_ptr<io::Stream> stream;
     io::Op op;
-    listener_->accept(op, stream, accept_patience);
+    listener_->accept(op, stream, Duration::forever());
     const std::int32_t result = co_await op;
-    if (result < 0 || !stream) continue;
-    if (clients_ >= clients_max) {
-      log::warning("control socket: more than {} clients, refused one", clients_max);
+    if (stopping_ || result == -ECANCELED) co_return;
+    if (result == 0) {
+      admit(std::move(stream));
       continue;
     }
-    tasks_.start(serve(std::move(stream)));
+    // Most likely out of descriptors: somebody has to give one back first.
+    log::warning("control socket: cannot accept a client: errno={}", -result);
+    world_.clock.sleep(pause_, accept_pause);
+    co_await pause_;
   }
+}
+
+void Server::admit(std::unique_ptr<io::Stream> stream) {
+  if (clients_ < clients_max) {
+    tasks_.start(serve(std::move(stream)));
+    return;
+  }
+  log::warning("control socket: more than {} clients, refused one", clients_max);
 }
 
 // One request per connection is the rule; a client that stays may send more.
 Task<void> Server::serve(std::unique_ptr<io::Stream> stream) {
   ++clients_;
   std::string pending;
-  std::array<std::byte, 4096> chunk{};
-  while (!stopping_) {
-    const std::size_t end = pending.find('\n');
-    if (end != std::string::npos) {
-      const std::string line = pending.substr(0, end + 1);
-      pending.erase(0, end + 1);
-      const bool more = co_await answer(*stream, line);
-      if (!more) break;
-      continue;
-    }
-    if (pending.size() >= max_request_bytes) break;
-    io::Op op;
-    const Bytes into(chunk);
-    stream->receive(op, into, request_patience);
-    const std::int32_t got = co_await op;
-    if (got <= 0) break;
-    pending.append(reinterpret_cast<const char*>(chunk.data()), static_cast<std::size_t>(got));
+  bool more = true;
+  while (more && !stopping_) {
+    const bool whole = co_await receive_line(*stream, pending);
+    if (!whole) break;
+    const std::size_t end = pending.find('\n') + 1;
+    const std::string line = pending.substr(0, end);
+    pending.erase(0, end);
+    more = co_await answer(*stream, line);
   }
   --clients_;
+}
+
+// Up to a whole line in `pending`. The deadline is that of the line: one byte now and then does not
+// keep a place.
+Task<bool> Server::receive_line(io::Stream& stream, std::string& pending) {
+  const Instant until = world_.clock.now() + request_patience;
+  std::array<std::byte, 4096> chunk{};
+  const Bytes into(chunk);
+  while (pending.find('\n') == std::string::npos) {
+    const Instant now = world_.clock.now();
+    if (pending.size() >= max_request_bytes || now >= until) co_return false;
+    const Duration left = until - now;
+    io::Op op;
+    stream.receive(op, into, left);
+    const std::int32_t got = co_await op;
+    if (got <= 0) co_return false;
+    pending.append(reinterpret_cast<const char*>(chunk.data()), static_cast<std::size_t>(got));
+  }
+  co_return true;
 }
 
 Task<bool> Server::answer(io::Stream& stream, const std::string& line) {
@@ -85,7 +108,7 @@ Task<bool> Server::answer(io::Stream& stream, const std::string& line) {
     reply.info.emplace_back(request.error().where());
   } else {
     Request taken = std::move(*request);
-    Reply answered = co_await handler_.handle(std::move(taken));
+    Reply answered = co_await handler_.handle(std::move(taken), stream);
     reply = std::move(answered);
   }
   const std::string text = encode(reply);

@@ -16,11 +16,12 @@
 
 namespace replicator::control {
 
-// What carries commands out; lives in the daemon.
+// What carries commands out; lives in the daemon. A command that waits for something asks now and
+// then whether `caller` is still alive: a wait that nobody waits for would keep its place for ever.
 class CommandHandler {
  public:
   virtual ~CommandHandler() = default;
-  virtual Task<Reply> handle(Request request) = 0;
+  virtual Task<Reply> handle(Request request, io::Stream& caller) = 0;
 };
 
 class Server {
@@ -34,7 +35,9 @@ class Server {
 
  private:
   Task<void> accept_loop();
+  void admit(std::unique_ptr<io::Stream> stream);
   Task<void> serve(std::unique_ptr<io::Stream> stream);
+  Task<bool> receive_line(io::Stream& stream, std::string& pending);
   Task<bool> answer(io::Stream& stream, const std::string& line);
 
   io::World& world_;
@@ -42,6 +45,7 @@ class Server {
   std::unique_ptr<io::Listener> listener_;
   std::uint32_t clients_ = 0;
   bool stopping_ = false;
+  io::Op pause_;
   io::Gate tasks_;
 };
 

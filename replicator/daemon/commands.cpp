@@ -65,13 +65,13 @@ bool parse_meta_index(const std::string& text, MetaDiskIndex& index) {
 
 }  // namespace
 
-Task<Reply> Daemon::handle(Request request) {
+Task<Reply> Daemon::handle(Request request, io::Stream& caller) {
   const std::string what = request.command + " " + request.object;
   log::debug("command: {}", what);
-  co_return co_await dispatch(std::move(request));
+  co_return co_await dispatch(std::move(request), caller);
 }
 
-Task<Reply> Daemon::dispatch(Request request) {
+Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
   const std::string& command = request.command;
   if (command == "ping") {
     Reply reply;
@@ -102,7 +102,9 @@ Task<Reply> Daemon::dispatch(Request request) {
   if (command == "primary") co_return co_await primary(request);
   if (command == "secondary") co_return co_await secondary(request);
   if (command == "down") co_return co_await down(request);
-  if (command == "wait-connect" || command == "wait-sync") co_return co_await wait_for(request);
+  if (command == "wait-connect" || command == "wait-sync") {
+    co_return co_await wait_for(request, caller);
+  }
   if (command == "detach" || command == "invalidate" || command == "invalidate-remote" ||
       command == "outdate") {
     co_return co_await on_volume(request);
@@ -322,8 +324,9 @@ Task<Reply> Daemon::on_volume(const Request& request) {
   co_return answer(std::move(invalidated));
 }
 
-// Holds the answer until the state is reached; data {"timeout":true} when that takes too long.
-Task<Reply> Daemon::wait_for(const Request& request) {
+// Holds the answer until the state is reached; data {"timeout":true} when that takes too long. Ends
+// when nobody waits for it any more.
+Task<Reply> Daemon::wait_for(const Request& request, io::Stream& caller) {
   Place place = find_minor(request.object);
   if (place.volume == nullptr) co_return unknown_minor();
   const bool sync = request.command == "wait-sync";
@@ -342,7 +345,7 @@ Task<Reply> Daemon::wait_for(const Request& request) {
     const bool syncing = now.connection > ConnectionState::connected;
     const bool ended = now.connection == ConnectionState::stand_alone && !after_split_brain;
     if (sync ? !syncing : (now.connection >= ConnectionState::connected || ended)) break;
-    if (reactor_.world().clock.now() >= until) {
+    if (reactor_.world().clock.now() >= until || !caller.alive()) {
       Reply reply;
       reply.data = control::DataObject().add("timeout", true).text();
       co_return reply;

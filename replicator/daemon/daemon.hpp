@@ -33,7 +33,7 @@ class Daemon final : public control::CommandHandler {
   Task<Status> start();
   // Everything down in order; nothing answered is lost.
   Task<void> stop();
-  Task<control::Reply> handle(control::Request request) override;
+  Task<control::Reply> handle(control::Request request, io::Stream& caller) override;
   [[nodiscard]] bool stop_requested() const noexcept { return stop_requested_; }
 
  private:
@@ -62,7 +62,7 @@ class Daemon final : public control::CommandHandler {
   Entry* find_object(const std::string& object);
   Entry* find_by_addresses(const std::vector<std::string>& arguments);
 
-  Task<Reply> dispatch(Request request);
+  Task<Reply> dispatch(Request request, io::Stream& caller);
   Reply new_resource(const Request& request);
   Task<Reply> new_minor(const Request& request);
   Task<Reply> del_minor(const Request& request);
@@ -74,7 +74,7 @@ class Daemon final : public control::CommandHandler {
   Task<Reply> secondary(const Request& request);
   Task<Reply> down(const Request& request);
   Task<Reply> on_volume(const Request& request);  // detach, invalidate, invalidate-remote, outdate
-  Task<Reply> wait_for(const Request& request);
+  Task<Reply> wait_for(const Request& request, io::Stream& caller);
   Reply disk_options(const Request& request);
   Reply net_options(const Request& request);
   Reply resource_options(const Request& request);
