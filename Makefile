@@ -35,7 +35,7 @@ LDFLAGS_sabotage :=
 LDFLAGS_tsan     := -fsanitize=thread
 CXXFLAGS := $(CXXFLAGS_COMMON) $(CXXFLAGS_$(PROFILE)) $(EXTRA_CXXFLAGS)
 LDFLAGS  := -pthread -Wl,--as-needed $(LDFLAGS_$(PROFILE))
-LIBS     := -lfmt -lisal -lcrypto -luring -lfuse3 -lboost_program_options
+LIBS     := -lfmt -lisal -lcrypto -luring -lfuse3 -lboost_program_options -lblkid -lz
 
 CPPFLAGS_FUSE := -I/usr/include/fuse3
 
