@@ -24,14 +24,15 @@ Comparison verdict(int result, int rule) noexcept {
   return c;
 }
 
-// Rules 34..37: same current generation, one side still carries a bitmap identifier: the end of a resync
-// was lost.
+// Rules 34..37: same current generation, one side still carries a bitmap identifier: the end of a
+// resync was lost.
 Comparison lost_resync_end(const HandshakeSide& mine, const HandshakeSide& theirs,
                            const HandshakeTerms& terms) noexcept {
   const GenerationSet& m = mine.generations;
   const GenerationSet& t = theirs.generations;
-  if (terms.agreed_version < 91) return verdict(needs_91, m.bitmap != 0 ? 34 : 35);
-  if (m.bitmap != 0) {
+  const bool bitmap_is_mine = id(m.bitmap) != 0;
+  if (terms.agreed_version < 91) return verdict(needs_91, bitmap_is_mine ? 34 : 35);
+  if (bitmap_is_mine) {
     if (id(m.bitmap) == id(t.history[0]) && id(m.history[0]) == id(t.history[1])) {
       Comparison c = verdict(1, 34);
       c.corrects_mine = true;
@@ -72,10 +73,24 @@ Comparison same_current(const HandshakeSide& mine, const HandshakeSide& theirs,
   return verdict(mine.crashed_primary ? 1 : -1, 40);
 }
 
+// How the data of one side relates to what the other one went on from.
+enum class Ancestry : std::uint8_t { none, bitmap, lost_sync, history };
+
 bool sync_uuid_lost(const GenerationSet& source, const GenerationSet& target,
                     int agreed_version) noexcept {
   return agreed_version >= 96 ? id(source.history[0]) + sync_uuid_step == id(source.bitmap)
                               : id(target.history[0]) == id(source.history[1]);
+}
+
+Ancestry ancestry(const GenerationSet& older, const GenerationSet& younger,
+                  int agreed_version) noexcept {
+  const std::uint64_t current = id(older.current);
+  if (current == id(younger.bitmap)) return Ancestry::bitmap;
+  if (current == id(younger.history[0]) && sync_uuid_lost(younger, older, agreed_version)) {
+    return Ancestry::lost_sync;
+  }
+  const bool known = current == id(younger.history[0]) || current == id(younger.history[1]);
+  return known ? Ancestry::history : Ancestry::none;
 }
 
 // Rules 51 and 71: the source began a resync whose identifier never arrived.
@@ -86,32 +101,41 @@ GenerationSet before_lost_sync(const GenerationSet& source) noexcept {
   return set;
 }
 
+// Rules 50..60: the peer went on from my data.
+Comparison i_am_behind(Ancestry how, const GenerationSet& theirs, int agreed_version) noexcept {
+  if (how == Ancestry::bitmap) return verdict(-1, 50);
+  if (how == Ancestry::history) return verdict(-2, 60);
+  if (agreed_version < 91) return verdict(needs_91, 51);
+  Comparison c = verdict(-1, 51);
+  c.corrects_theirs = true;
+  c.theirs = before_lost_sync(theirs);
+  return c;
+}
+
+// Rules 70..80: I went on from the peer's data.
+Comparison i_am_ahead(Ancestry how, const GenerationSet& mine, int agreed_version) noexcept {
+  if (how == Ancestry::bitmap) return verdict(1, 70);
+  if (how == Ancestry::history) return verdict(2, 80);
+  if (agreed_version < 91) return verdict(needs_91, 71);
+  Comparison c = verdict(1, 71);
+  c.corrects_mine = true;
+  c.mine = before_lost_sync(mine);
+  return c;
+}
+
 Comparison different_current(const HandshakeSide& mine, const HandshakeSide& theirs,
                              const HandshakeTerms& terms) noexcept {
   const GenerationSet& m = mine.generations;
   const GenerationSet& t = theirs.generations;
-  if (id(m.current) == id(t.bitmap)) return verdict(-1, 50);
-  if (id(m.current) == id(t.history[0]) && sync_uuid_lost(t, m, terms.agreed_version)) {
-    if (terms.agreed_version < 91) return verdict(needs_91, 51);
-    Comparison c = verdict(-1, 51);
-    c.corrects_theirs = true;
-    c.theirs = before_lost_sync(t);
-    return c;
+  const Ancestry behind = ancestry(m, t, terms.agreed_version);
+  const Ancestry ahead = ancestry(t, m, terms.agreed_version);
+  if (behind != Ancestry::none && ahead != Ancestry::none) {
+    // Each descends from the other: a restored backup or garbage. DRBD takes the first rule that
+    // matches, which makes targets of both.
+    return verdict(ambiguous, 100);
   }
-  for (const std::uint64_t old : t.history) {
-    if (id(m.current) == id(old)) return verdict(-2, 60);
-  }
-  if (id(m.bitmap) == id(t.current)) return verdict(1, 70);
-  if (id(m.history[0]) == id(t.current) && sync_uuid_lost(m, t, terms.agreed_version)) {
-    if (terms.agreed_version < 91) return verdict(needs_91, 71);
-    Comparison c = verdict(1, 71);
-    c.corrects_mine = true;
-    c.mine = before_lost_sync(m);
-    return c;
-  }
-  for (const std::uint64_t old : m.history) {
-    if (id(t.current) == id(old)) return verdict(2, 80);
-  }
+  if (behind != Ancestry::none) return i_am_behind(behind, t, terms.agreed_version);
+  if (ahead != Ancestry::none) return i_am_ahead(ahead, m, terms.agreed_version);
   if (id(m.bitmap) == id(t.bitmap) && id(m.bitmap) != 0) return verdict(split_brain, 90);
   for (const std::uint64_t old : m.history) {
     for (const std::uint64_t theirs_old : t.history) {
@@ -128,8 +152,7 @@ int by_changes(const HandshakeSide& mine, const HandshakeSide& theirs, bool reso
 }
 
 // 0 when zero-changes decides nothing.
-int by_zero_changes(const HandshakeSide& mine, const HandshakeSide& theirs,
-                    bool resolve) noexcept {
+int by_zero_changes(const HandshakeSide& mine, const HandshakeSide& theirs, bool resolve) noexcept {
   if (mine.dirty_bits == 0 && theirs.dirty_bits == 0) return resolve ? -1 : 1;
   if (theirs.dirty_bits == 0) return 1;
   if (mine.dirty_bits == 0) return -1;
@@ -234,6 +257,8 @@ Comparison compare_generations(const HandshakeSide& mine, const HandshakeSide& t
   const std::uint64_t m = id(mine.generations.current);
   const std::uint64_t t = id(theirs.generations.current);
   if (m == uuid_just_created && t == uuid_just_created) return verdict(0, 10);
+  // DRBD makes targets of both when neither ever had an identifier.
+  if (m == 0 && t == 0) return verdict(ambiguous, 20);
   if ((m == uuid_just_created || m == 0) && t != uuid_just_created) return verdict(-2, 20);
   if (m != uuid_just_created && (t == uuid_just_created || t == 0)) return verdict(2, 30);
   if (m == t) return same_current(mine, theirs, terms);
