@@ -235,6 +235,16 @@ SyncDecision refuse(SyncDecision decision, const char* reason) noexcept {
   return decision;
 }
 
+const char* dry_run_report(int hg) noexcept {
+  switch (hg) {
+    case 1: return "dry-run connect: Would become SyncSource, doing a bitmap-based resync.";
+    case 2: return "dry-run connect: Would become SyncSource, doing a full resync.";
+    case -1: return "dry-run connect: Would become SyncTarget, doing a bitmap-based resync.";
+    case -2: return "dry-run connect: Would become SyncTarget, doing a full resync.";
+    default: return "dry-run connect: No resync, would become Connected immediately.";
+  }
+}
+
 // Exactly one side Inconsistent: the other one is the source, whatever the identifiers say.
 int by_disk_state(int result, const HandshakeSide& mine, const HandshakeSide& theirs,
                   SyncDecision& decision) noexcept {
@@ -295,13 +305,13 @@ SyncDecision decide_sync(const HandshakeSide& mine, const HandshakeSide& theirs,
     return refuse(decision, "I shall become SyncSource, but I am inconsistent!");
   }
   if (hg < 0 && mine.role == Role::primary && mine.disk >= DiskState::consistent &&
-      !decision.demote_first) {
+      !mine.negotiating && !decision.demote_first) {
     if (terms.rr_conflict == ConflictPolicy::call_pri_lost) decision.pri_lost = true;
     if (terms.rr_conflict != ConflictPolicy::violently) {
       return refuse(decision, "I shall become SyncTarget, but I am primary!");
     }
   }
-  if (terms.dry_run) return refuse(decision, "dry-run connect: the outcome is only reported");
+  if (terms.dry_run) return refuse(decision, dry_run_report(hg));
   decision.full = std::abs(hg) >= 2;
   decision.outcome = hg > 0   ? SyncDecision::Outcome::source
                      : hg < 0 ? SyncDecision::Outcome::target

@@ -1,4 +1,5 @@
-// Who becomes the source of a resync, if any: the comparison of data generations and what follows from it.
+// Who becomes the source of a resync, if any: the comparison of data generations and what follows
+// from it.
 //   G1, G2  never towards stale data; divergence is flagged on both sides
 //   G4      compare(mine, theirs) mirrors compare(theirs, mine)
 //   G5      a bitmap resync only when the bitmap covers all differences
@@ -21,6 +22,7 @@ struct HandshakeSide {
   bool discard_my_data = false;
   Role role = Role::secondary;
   DiskState disk = DiskState::inconsistent;  // computed at attach when Negotiating
+  bool negotiating = false;                  // nobody reads from or writes to that disk yet
   std::uint64_t dirty_bits = 0;              // as exchanged in P_UUIDS
 };
 
@@ -41,7 +43,8 @@ struct HandshakeTerms {
 struct Comparison {
   int result = 0;
   int rule = 0;
-  // The last messages of an earlier resync were lost; the sets below are what they should have been.
+  // The last messages of an earlier resync were lost; the sets below are what they should have
+  // been.
   bool corrects_mine = false;
   bool corrects_theirs = false;
   GenerationSet mine;
@@ -53,14 +56,14 @@ Comparison compare_generations(const HandshakeSide& mine, const HandshakeSide& t
 struct SyncDecision {
   enum class Outcome : std::uint8_t { refuse, connected, source, target };
   Outcome outcome = Outcome::refuse;
-  bool full = false;              // set all bits first
+  bool full = false;  // set all bits first
   bool by_disk_state = false;
   bool initial_split_brain = false;  // call that handler
   bool split_brain = false;          // unresolved: call that handler
   bool pri_lost = false;
-  bool demote_first = false;      // call-pri-lost-after-sb: try to become Secondary, else refuse
+  bool demote_first = false;  // call-pri-lost-after-sb: try to become Secondary, else refuse
   Comparison comparison;
-  const char* reason = "";        // of a refusal or of the direction; a literal
+  const char* reason = "";  // of a refusal or of the direction; a literal
 };
 SyncDecision decide_sync(const HandshakeSide& mine, const HandshakeSide& theirs,
                          const HandshakeTerms& terms) noexcept;

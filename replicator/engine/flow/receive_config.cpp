@@ -141,6 +141,7 @@ HandshakeSide Connection::my_side(const Volume& volume) const {
   mine.discard_my_data = options_.discard_my_data;
   mine.role = volume.state_.role;
   mine.disk = volume.state_.disk == D::negotiating ? volume.attach_state_.disk : volume.state_.disk;
+  mine.negotiating = volume.state_.disk == D::negotiating;
   mine.dirty_bits = volume.dirty_bits_sent_;
   return mine;
 }
