@@ -136,6 +136,8 @@ VolumeState sanitize(const VolumeState& old_state, const VolumeState& wanted,
     s.suspended_no_data = true;
   }
   pause_or_resume(s);
+  // Resuming may have made a target of an Outdated disk (S5).
+  clamp_disks(s);
   return s;
 }
 
@@ -170,8 +172,7 @@ StateCode is_valid_state(const VolumeState& s, const StateContext& context) noex
     if (context.agreed_version < 88) return StateCode::not_supported;
   }
   if (primary_without_data(s)) return StateCode::no_up_to_date_disk;
-  const bool starting =
-      s.connection == C::starting_sync_s || s.connection == C::starting_sync_t;
+  const bool starting = s.connection == C::starting_sync_s || s.connection == C::starting_sync_t;
   if (starting && s.peer_disk == D::d_unknown) return StateCode::need_connection;
   if (s.connection >= C::connected && s.peer_disk == D::d_unknown) {
     return StateCode::connected_outdates;
@@ -294,17 +295,42 @@ StateDelta from_peer_view(std::uint32_t mask, std::uint32_t value) noexcept {
   return delta;
 }
 
+bool peer_may_request(StateDelta wanted) noexcept {
+  constexpr std::uint32_t role_bits = 0x3, peer_role_bits = 0xc, connection_bits = 0x1f0;
+  constexpr std::uint32_t disk_bits = 0x1e00, peer_disk_bits = 0x1e000;
+  constexpr std::uint32_t known =
+      role_bits | peer_role_bits | connection_bits | disk_bits | peer_disk_bits;
+  if ((wanted.mask & ~known) != 0 || (wanted.mask & role_bits) != 0) return false;
+  for (const std::uint32_t field : {peer_role_bits, connection_bits, disk_bits, peer_disk_bits}) {
+    if ((wanted.mask & field) != 0 && (wanted.mask & field) != field) return false;
+  }
+  const VolumeState s = unpack_state(wanted.value);
+  if ((wanted.mask & peer_role_bits) != 0 && s.peer_role != Role::primary &&
+      s.peer_role != Role::secondary) {
+    return false;
+  }
+  if ((wanted.mask & disk_bits) != 0 && s.disk != D::outdated) return false;
+  if ((wanted.mask & peer_disk_bits) != 0 &&
+      (s.peer_disk == D::d_unknown || s.peer_disk > D::up_to_date)) {
+    return false;
+  }
+  if ((wanted.mask & connection_bits) == 0) return true;
+  return s.connection == C::tear_down || s.connection == C::wf_report_params ||
+         s.connection == C::starting_sync_s || s.connection == C::starting_sync_t ||
+         s.connection == C::verify_t;
+}
+
 Duties after_change(const VolumeState& o, const VolumeState& n,
                     const StateContext& context) noexcept {
   Duties duties;
   const bool had_peer_data =
       o.peer_disk >= D::inconsistent && o.peer_disk != D::d_unknown && o.peer_disk != D::outdated;
-  const bool lost = n.peer_disk < D::inconsistent || n.peer_disk == D::d_unknown ||
-                    n.peer_disk == D::outdated;
+  const bool lost =
+      n.peer_disk < D::inconsistent || n.peer_disk == D::d_unknown || n.peer_disk == D::outdated;
   const bool lost_peer_data =
       (had_peer_data && lost) ||
-      (o.peer_disk == D::d_unknown && (n.peer_disk == D::diskless || n.peer_disk == D::failed ||
-                                       n.peer_disk == D::outdated));
+      (o.peer_disk == D::d_unknown &&
+       (n.peer_disk == D::diskless || n.peer_disk == D::failed || n.peer_disk == D::outdated));
   const bool primary_somewhere = n.role == Role::primary || n.peer_role == Role::primary;
   const bool may_rotate = context.bitmap_uuid == 0 && n.disk == D::up_to_date;
   if (lost_peer_data && primary_somewhere && may_rotate) {
@@ -326,9 +352,9 @@ Duties after_change(const VolumeState& o, const VolumeState& n,
   const bool peer_attached = o.peer_disk == D::diskless && n.peer_disk > D::diskless && connected &&
                              o.connection >= C::connected;
   if (peer_attached) duties.send_uuids = true;
-  duties.send_state = connected && (own_disk_going || pause_changed || newly_connected ||
-                                    became_inconsistent || peer_attached ||
-                                    (n.connection == C::ahead && o.connection != C::ahead));
+  duties.send_state =
+      connected && (own_disk_going || pause_changed || newly_connected || became_inconsistent ||
+                    peer_attached || (n.connection == C::ahead && o.connection != C::ahead));
   const bool sync_ended = o.connection > C::connected && n.connection <= C::connected;
   const bool demoted = o.role == Role::primary && n.role == Role::secondary;
   duties.write_bitmap = sync_ended || demoted || own_disk_going;
@@ -345,9 +371,8 @@ constexpr std::uint32_t md_connected = 0x004;
 constexpr std::uint32_t md_was_up_to_date = 0x010;
 constexpr std::uint32_t md_peer_outdated = 0x020;
 constexpr std::uint32_t md_crashed_primary = 0x040;
-constexpr std::uint32_t md_computed =
-    md_consistent | md_primary | md_connected | md_was_up_to_date | md_peer_outdated |
-    md_crashed_primary;
+constexpr std::uint32_t md_computed = md_consistent | md_primary | md_connected |
+                                      md_was_up_to_date | md_peer_outdated | md_crashed_primary;
 }  // namespace
 
 std::uint32_t superblock_flags(const VolumeState& s, bool crashed_primary,
@@ -371,8 +396,7 @@ VolumeState state_from_superblock(std::uint32_t flags, Fencing fencing) noexcept
   else if ((flags & md_was_up_to_date) == 0) s.disk = D::outdated;
   else s.disk = D::consistent;
   s.peer_disk = (flags & md_peer_outdated) != 0 ? D::outdated : D::d_unknown;
-  if (s.disk == D::consistent &&
-      (s.peer_disk == D::outdated || fencing == Fencing::dont_care)) {
+  if (s.disk == D::consistent && (s.peer_disk == D::outdated || fencing == Fencing::dont_care)) {
     s.disk = D::up_to_date;
   }
   return s;

@@ -1,6 +1,7 @@
-// The rules of DRBD's state engine as pure functions: what a wanted change implies (sanitize), whether
-// the result may exist, whether one may get there from here, who has to be asked, and what has to be
-// done afterwards. Normative: docs/handshake.md#state-rules. No I/O, no clock, no globals.
+// The rules of DRBD's state engine as pure functions: what a wanted change implies (sanitize),
+// whether the result may exist, whether one may get there from here, who has to be asked, and what
+// has to be done afterwards. Normative: docs/handshake.md#state-rules. No I/O, no clock, no
+// globals.
 #pragma once
 
 #include <cstdint>
@@ -73,8 +74,8 @@ StateCode is_valid_soft_transition(const VolumeState& old_state, const VolumeSta
                                    const StateContext& context) noexcept;
 StateCode is_valid_transition(const VolumeState& old_state, const VolumeState& next) noexcept;
 
-// The one door: code < 1 refuses; nothing_to_do or success carries the next state. `hard`: the change is a
-// fact (network loss, disk error), only the hard rules apply.
+// The one door: code < 1 refuses; nothing_to_do or success carries the next state. `hard`: the
+// change is a fact (network loss, disk error), only the hard rules apply.
 StateVerdict judge(const VolumeState& old_state, StateDelta delta, bool hard,
                    const StateContext& context) noexcept;
 
@@ -83,6 +84,9 @@ bool needs_cluster_wide(const VolumeState& old_state, const VolumeState& next) n
 // A request of the peer in our own view: role and peer role, disk and peer disk swapped, connection
 // states mapped.
 StateDelta from_peer_view(std::uint32_t mask, std::uint32_t value) noexcept;
+// Such a request, in our view, names what is the peer's to change: its own role and disk, the
+// connection, and our disk only to outdate it. Whole fields, numbers that mean something (P5).
+bool peer_may_request(StateDelta wanted) noexcept;
 
 // What follows from a change.
 struct Duties {
@@ -90,9 +94,9 @@ struct Duties {
   bool new_current_uuid_owed = false;  // rotate when I/O resumes
   bool send_uuids = false;
   bool send_state = false;
-  bool write_bitmap = false;           // changed pages
+  bool write_bitmap = false;  // changed pages
   bool clear_crashed_primary = false;
-  bool detached = false;               // the disk is gone or going
+  bool detached = false;  // the disk is gone or going
 };
 Duties after_change(const VolumeState& old_state, const VolumeState& next,
                     const StateContext& context) noexcept;

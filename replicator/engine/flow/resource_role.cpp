@@ -115,8 +115,8 @@ Task<StateCode> Resource::try_promote(Volume& volume, bool force, bool& forced) 
 
 // What must be true on both sides before the new Primary accepts a write.
 Task<Status> Resource::settle_promotion(Volume& volume, bool forced) {
-  // Writes of a peer that died may still be on their way to a slow disk. They are older than anything
-  // written from now on and must not land on top of it (E4).
+  // Writes of a peer that died may still be on their way to a slow disk. They are older than
+  // anything written from now on and must not land on top of it (E4).
   while (!volume.incoming_writes_.empty()) {
     io::Op op;
     world_.clock.sleep(op, Duration::milliseconds(1));
@@ -192,6 +192,11 @@ StateCode Resource::peer_requests(Volume* volume, std::uint32_t mask, std::uint3
   StateDelta delta;
   delta.mask = mask;
   delta.value = value;
+  if (!peer_may_request(delta)) {
+    log::warning("{} peer requests a state change that is not its own: mask {:#x} value {:#x}",
+                 name_, mask, value);
+    return StateCode::unknown_error;
+  }
   if (volume != nullptr) return change(*volume, delta, false);
   return change_all(delta, false);
 }
