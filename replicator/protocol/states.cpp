@@ -94,4 +94,10 @@ VolumeState unpack_state(std::uint32_t word) noexcept {
   return s;
 }
 
+bool all_states_known(const VolumeState& s) noexcept {
+  return s.role <= Role::secondary && s.peer_role <= Role::secondary &&
+         s.connection <= ConnectionState::behind && s.disk <= DiskState::up_to_date &&
+         s.peer_disk <= DiskState::up_to_date;
+}
+
 }  // namespace replicator

@@ -80,5 +80,7 @@ struct VolumeState {
 // docs/protocol.md#state-word).
 std::uint32_t pack(const VolumeState& state) noexcept;
 VolumeState unpack_state(std::uint32_t word) noexcept;
+// Every number in it means something (P1): no other state word is believed.
+bool all_states_known(const VolumeState& state) noexcept;
 
 }  // namespace replicator

@@ -241,6 +241,11 @@ Task<Status> Connection::receive_state(ConstBytes payload, Volume& volume) {
   const Result<StateWord> word = decode_state_word(payload);
   if (!word) co_return word.error();
   const VolumeState peer = unpack_state(word->state);
+  if (!all_states_known(peer)) {
+    log::error("{}/{} the peer's state {:#x} means nothing", resource_.name(), volume.number(),
+               word->state);
+    co_return Status(Fault::protocol_error, "state");
+  }
   const VolumeState before = volume.state_;
   volume.peer_.state = peer;
   volume.peer_.state_known = true;
