@@ -4,6 +4,9 @@
 #include <bit>
 #include <cstring>
 
+#include "base/ensure.hpp"
+#include "base/units.hpp"
+
 namespace replicator {
 
 namespace {
@@ -18,10 +21,11 @@ struct Level {
 };
 
 constexpr Level levels[] = {
-    {1, 0x00, 1, 2},           {3, 0x01, 2, 3},          {5, 0x03, 3, 5},
-    {9, 0x07, 4, 7},           {17, 0x0f, 5, 10},        {49, 0x1f, 6, 14},
-    {305, 0x3f, 8, 21},        {8497, 0x7f, 8, 29},      {2105649, 0xbf, 8, 42},
-    {17181974833ULL, 0xff, 8, 64},
+    {1, 0x00, 1, 2},        {3, 0x01, 2, 3},
+    {5, 0x03, 3, 5},        {9, 0x07, 4, 7},
+    {17, 0x0f, 5, 10},      {49, 0x1f, 6, 14},
+    {305, 0x3f, 8, 21},     {8497, 0x7f, 8, 29},
+    {2105649, 0xbf, 8, 42}, {17181974833ULL, 0xff, 8, 64},
 };
 
 constexpr std::uint64_t low_mask(unsigned bits) noexcept {
@@ -77,7 +81,8 @@ std::size_t capacity_for(int agreed_version) {
 
 VliCode vli_encode(std::uint64_t value) noexcept {
   std::size_t index = 0;
-  while (index + 1 < std::size(levels) && value >= levels[index + 1].first) ++index;
+  while (index + 1 < std::size(levels) && value >= levels[index + 1].first)
+    ++index;
   const Level& level = levels[index];
   return VliCode{((value - level.first) << level.prefix_bits) | level.prefix, level.total_bits};
 }
@@ -98,7 +103,9 @@ BitmapSender::BitmapSender(std::span<const std::uint64_t> words, std::uint64_t b
       bits_(bits),
       capacity_(capacity_for(agreed_version)),
       use_rle_(use_rle && agreed_version >= 90),
-      done_(bits == 0) {}
+      done_(bits == 0) {
+  ensure(words.size() == ceil_div(bits, 64));
+}
 
 bool BitmapSender::bit(std::uint64_t at) const noexcept {
   return ((words_[at / 64] >> (at % 64)) & 1U) != 0;
@@ -159,7 +166,9 @@ BitmapChunk BitmapSender::next(Bytes out) {
 
 BitmapReceiver::BitmapReceiver(std::span<std::uint64_t> words, std::uint64_t bits,
                                int agreed_version)
-    : words_(words), bits_(bits), capacity_(capacity_for(agreed_version)), complete_(bits == 0) {}
+    : words_(words), bits_(bits), capacity_(capacity_for(agreed_version)), complete_(bits == 0) {
+  ensure(words.size() == ceil_div(bits, 64));
+}
 
 Status BitmapReceiver::feed(Packet packet, ConstBytes payload) {
   if (complete_) return Status(Fault::protocol_error, "bitmap: more than complete");

@@ -1,6 +1,7 @@
-// The bitmap exchange: run-length/VLI code of P_COMPRESSED_BITMAP and plain P_BITMAP chunks, with the
-// kernel's cursor rules. Normative: docs/protocol.md#bitmap-code.
-//   P1  any bytes either merge into the bitmap or are a protocol error; bits beyond the end are never set
+// The bitmap exchange: run-length/VLI code of P_COMPRESSED_BITMAP and plain P_BITMAP chunks, with
+// the kernel's cursor rules. Normative: docs/protocol.md#bitmap-code.
+//   P1  any bytes either merge into the bitmap or are a protocol error; bits beyond the end are
+//   never set
 #pragma once
 
 #include <cstddef>
@@ -19,7 +20,8 @@ struct BitmapChunk {
   std::size_t bytes = 0;  // of payload
 };
 
-// Produces the packets of one transfer. The words may change meanwhile; each is read once per packet.
+// Produces the packets of one transfer. `words` are just enough for `bits`. The words may change
+// meanwhile; each is read once per packet.
 class BitmapSender {
  public:
   BitmapSender(std::span<const std::uint64_t> words, std::uint64_t bits, int agreed_version,
@@ -43,7 +45,7 @@ class BitmapSender {
   bool done_ = false;
 };
 
-// Merges (ORs) received packets.
+// Merges (ORs) received packets into `words`, which are just enough for `bits`.
 class BitmapReceiver {
  public:
   BitmapReceiver(std::span<std::uint64_t> words, std::uint64_t bits, int agreed_version);
@@ -63,7 +65,8 @@ class BitmapReceiver {
   bool complete_ = false;
 };
 
-// One code word. Exposed for tests: appends to / reads from a stream of bits, least significant first.
+// One code word. Exposed for tests: appends to / reads from a stream of bits, least significant
+// first.
 struct VliCode {
   std::uint64_t code = 0;
   unsigned bits = 0;
