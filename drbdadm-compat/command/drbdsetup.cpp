@@ -3,11 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
+#include <utility>
 
 #include "command/generations_text.hpp"
 #include "command/setup_call.hpp"
 #include "command/show_text.hpp"
+#include "command/status_json_text.hpp"
 #include "command/status_text.hpp"
 #include "control/codes.hpp"
 #include "control/status_json.hpp"
@@ -18,6 +21,7 @@ namespace {
 using control::Reply;
 using control::Request;
 
+constexpr int exit_nothing_there = 1;
 constexpr int exit_timed_out = 5;
 constexpr int exit_configuration = 10;
 constexpr int exit_fatal = 20;
@@ -41,17 +45,20 @@ void print_info(const Session& session, const Reply& reply) {
 
 // DRBD's line for a reply that is not a success, and its exit code.
 int report(const Session& session, const Reply& reply) {
-  const std::string_view text = control::code_text(reply.code);
   const std::string& object = session.call.shown;
   if (control::is_success(reply.code)) {
     for (const std::string& line : reply.info)
       fmt::print(session.err, "{}: {}\n", object, line);
     return 0;
   }
-  if (text.empty()) {
-    fmt::print(session.err, "{}: Error code {} unknown.\n", object, reply.code);
-  } else if (reply.code < 0) {
-    fmt::print(session.err, "{}: State change failed: ({}) {}\n", object, reply.code, text);
+  const std::string_view text = control::code_text(reply.code);
+  if (reply.code < 0) {
+    fmt::print(session.err, "{}: State change failed: ({}) {}\n", object, reply.code,
+               text.empty() ? "unknown error." : text);
+  } else if (text.empty()) {
+    fmt::print(session.err,
+               "{}: Error code {} unknown.\nYou should update the drbd userland tools.\n", object,
+               reply.code);
   } else {
     fmt::print(session.err, "{}: Failure: ({}) {}\n", object, reply.code, text);
   }
@@ -85,7 +92,11 @@ int no_answer(const Session& session, const Status& failure) {
   return exit_fatal;
 }
 
-// The reply, or the exit code of a call that got none.
+int no_reply(const Session& session, const Status& failure) {
+  return failure.fault() == Fault::not_found ? no_daemon(session) : no_answer(session, failure);
+}
+
+// A successful reply, or the exit code of a call that got none.
 struct Answer {
   Reply reply;
   int failed = 0;
@@ -94,114 +105,118 @@ struct Answer {
 Answer ask(const Session& session, const Request& request, std::uint32_t deadline_ms) {
   Answer answer;
   Result<Reply> reply = session.client.call(request, deadline_ms);
-  if (reply) {
-    answer.reply = std::move(*reply);
-    if (!control::is_success(answer.reply.code)) answer.failed = report(session, answer.reply);
-  } else if (reply.error().fault() != Fault::not_found) {
-    answer.failed = no_answer(session, reply.error());
-  } else {
-    answer.failed = no_daemon(session);
-  }
+  if (!reply) answer.failed = no_reply(session, reply.error());
+  else if (!control::is_success(reply->code)) answer.failed = report(session, *reply);
+  else answer.reply = std::move(*reply);
   return answer;
 }
 
-bool daemon_runs(const Session& session) {
-  Request ping;
-  ping.command = "ping";
-  const Result<Reply> reply = session.client.call(ping, query_deadline_ms);
-  return reply.has_value() || reply.error().fault() != Fault::not_found;
-}
-
 int forward(const Session& session) {
-  if (session.call.command->idle_without_daemon && !daemon_runs(session)) return 0;
-  const Answer answer = ask(session, session.call.request, change_deadline_ms);
-  return answer.failed != 0 ? answer.failed : report(session, answer.reply);
+  const Result<Reply> reply = session.client.call(session.call.request, change_deadline_ms);
+  if (reply) return report(session, *reply);
+  const bool idle = session.call.command->idle_without_daemon;
+  if (idle && reply.error().fault() == Fault::not_found) return 0;
+  return no_reply(session, reply.error());
 }
 
-std::uint32_t timeout_of(const control::OptionMap& options, const char* name) {
-  std::uint32_t seconds = 0;
-  const auto found = options.find(name);
-  if (found != options.end()) {
-    std::from_chars(found->second.data(), found->second.data() + found->second.size(), seconds);
+constexpr std::array<std::string_view, 3> timeout_names{"wfc-timeout", "degr-wfc-timeout",
+                                                        "outdated-wfc-timeout"};
+constexpr std::uint32_t longest_timeout = 300'000;
+
+using Timeouts = std::array<std::uint32_t, timeout_names.size()>;
+
+// Seconds, 0 for ever; false when one is not within its range.
+bool read_timeouts(const Session& session, const control::OptionMap& options, Timeouts& timeouts) {
+  for (std::size_t i = 0; i < timeout_names.size(); ++i) {
+    const auto found = options.find(timeout_names[i]);
+    if (found == options.end()) continue;
+    const std::string& text = found->second;
+    const char* const end = text.data() + text.size();
+    const auto [at, error] = std::from_chars(text.data(), end, timeouts[i]);
+    if (error == std::errc() && at == end && timeouts[i] <= longest_timeout) continue;
+    std::string name(timeout_names[i]);
+    std::replace(name.begin(), name.end(), '-', '_');
+    fmt::print(session.err, "{} => {} out of range [0..{}]\n", name, text, longest_timeout);
+    return false;
   }
-  return seconds;
+  return true;
 }
 
-// The two shorter waits can not be longer than the general one.
-void repair_order(const Session& session, control::OptionMap& options) {
-  const std::uint32_t longest = timeout_of(options, "wfc-timeout");
-  if (longest == 0) return;
-  for (const char* name : {"degr-wfc-timeout", "outdated-wfc-timeout"}) {
-    const std::uint32_t value = timeout_of(options, name);
-    if (options.count(name) == 0 || (value != 0 && value <= longest)) continue;
-    fmt::print(session.err,
-               "{0} has to be shorter than wfc-timeout\n{0} implicitly set to wfc-timeout ({1}s)\n",
-               name, longest);
-    options[name] = std::to_string(longest);
+// Each special case may only wait shorter than the one before. What was not given is repaired
+// without a word.
+void repair_order(const Session& session, const control::OptionMap& options, Timeouts& timeouts) {
+  for (std::size_t i = 1; i < timeouts.size(); ++i) {
+    const std::uint32_t longest = timeouts[i - 1];
+    if (longest == 0 || (timeouts[i] != 0 && timeouts[i] <= longest)) continue;
+    timeouts[i] = longest;
+    if (options.find(timeout_names[i]) == options.end()) continue;
+    fmt::print(session.err, "{0} has to be shorter than {1}\n{0} implicitly set to {1} ({2}s)\n",
+               timeout_names[i], timeout_names[i - 1], longest);
   }
 }
 
 int wait(const Session& session) {
   Request request = session.call.request;
-  for (const auto& [name, value] : request.options) {
-    if (name == "wait-after-sb") continue;
-    std::uint32_t seconds = 0;
-    const char* end = value.data() + value.size();
-    const auto [at, error] = std::from_chars(value.data(), end, seconds);
-    if (error == std::errc() && at == end && seconds <= 300000) continue;
-    fmt::print(session.err, "{} => {} out of range [0..300000]\n", name, value);
-    return exit_fatal;
-  }
-  repair_order(session, request.options);
+  Timeouts timeouts{};
+  if (!read_timeouts(session, request.options, timeouts)) return exit_fatal;
+  repair_order(session, session.call.request.options, timeouts);
+  for (std::size_t i = 0; i < timeouts.size(); ++i)
+    request.options[std::string(timeout_names[i])] = std::to_string(timeouts[i]);
   const Answer answer = ask(session, request, 0);
   if (answer.failed != 0) return answer.failed;
   return control::data_flag(answer.reply, "timeout") ? exit_timed_out : 0;
 }
 
-// Status of what the call names; empty when no daemon runs and everything was asked for.
-struct StatusAnswer {
-  std::vector<ResourceStatus> resources;
-  int failed = 0;
-};
-
-StatusAnswer ask_status(const Session& session) {
-  StatusAnswer result;
-  Request request;
-  request.command = "status";
-  request.object = session.call.request.object;
-  if (request.object == "all" && !daemon_runs(session)) return result;
-  const Answer answer = ask(session, request, query_deadline_ms);
-  result.failed = answer.failed;
-  if (answer.failed != 0) return result;
-  Result<std::vector<ResourceStatus>> decoded = control::decode_status(answer.reply.data);
-  if (decoded) result.resources = std::move(*decoded);
-  else result.failed = no_answer(session, decoded.error());
-  return result;
-}
+bool names_all(const Session& session) { return session.call.request.object == "all"; }
 
 bool flag(const Session& session, const char* name) {
   const auto found = session.call.request.options.find(name);
   return found != session.call.request.options.end() && found->second != "no";
 }
 
-// A resource that is not there has a message of its own in displays.
-bool is_missing(const Session& session) {
-  if (session.call.request.object == "all") return false;
+struct StatusAnswer {
+  std::vector<ResourceStatus> resources;
+  bool missing = false;  // what the call names is not there; nothing was said about it
+  int failed = 0;
+};
+
+// Where no daemon runs there is nothing: that is an answer, too.
+StatusAnswer ask_status(const Session& session) {
+  StatusAnswer answer;
   Request request;
   request.command = "status";
   request.object = session.call.request.object;
   const Result<Reply> reply = session.client.call(request, query_deadline_ms);
-  if (reply) return reply->code == control::err_resource_unknown;
-  return reply.error().fault() == Fault::not_found;
+  if (!reply) {
+    answer.missing = reply.error().fault() == Fault::not_found;
+    if (!answer.missing) answer.failed = no_answer(session, reply.error());
+    else if (names_all(session)) answer.missing = false;
+    return answer;
+  }
+  answer.missing =
+      reply->code == control::err_resource_unknown || reply->code == control::err_minor_invalid;
+  if (answer.missing) return answer;
+  if (!control::is_success(reply->code)) {
+    answer.failed = report(session, *reply);
+    return answer;
+  }
+  Result<std::vector<ResourceStatus>> decoded = control::decode_status(reply->data);
+  if (decoded) answer.resources = std::move(*decoded);
+  else answer.failed = no_answer(session, decoded.error());
+  return answer;
 }
 
 int status(const Session& session) {
-  if (is_missing(session)) {
+  const StatusAnswer answer = ask_status(session);
+  if (answer.failed != 0) return answer.failed;
+  if (answer.missing) {
     fmt::print(session.err, "{}: No such resource\n", session.call.shown);
     return exit_configuration;
   }
-  const StatusAnswer answer = ask_status(session);
-  if (answer.failed != 0) return answer.failed;
+  if (flag(session, "json")) {
+    fmt::print(session.out, "{}", status_json_text(answer.resources));
+    return 0;
+  }
   const StatusOptions options{flag(session, "verbose"), flag(session, "statistics")};
   if (answer.resources.empty()) fmt::print(session.out, "# No currently configured DRBD found.\n");
   for (const ResourceStatus& resource : answer.resources) {
@@ -217,11 +232,21 @@ const VolumeStatus* find_volume(const ResourceStatus& resource, const std::strin
   return nullptr;
 }
 
+// Scripts evaluate this, therefore a minor has a block even when it is not there.
 int sh_status(const Session& session) {
   const StatusAnswer answer = ask_status(session);
   if (answer.failed != 0) return answer.failed;
+  const std::string& object = session.call.request.object;
+  if (answer.missing && session.call.minor) {
+    fmt::print(session.out, "{}", sh_status_of_missing(*session.call.minor));
+    return 0;
+  }
+  if (answer.missing) {
+    fmt::print(session.err, "{}: No such resource\n", session.call.shown);
+    return exit_configuration;
+  }
   for (const ResourceStatus& resource : answer.resources) {
-    const VolumeStatus* one = find_volume(resource, session.call.request.object);
+    const VolumeStatus* one = resource.name == object ? nullptr : find_volume(resource, object);
     fmt::print(session.out, "{}",
                one != nullptr ? sh_status_text(resource, *one) : sh_status_text(resource));
   }
@@ -231,15 +256,22 @@ int sh_status(const Session& session) {
 // role, cstate, dstate: one line about one minor.
 template <class Text>
 int one_line(const Session& session, Text text) {
-  const StatusAnswer answer = ask_status(session);
+  const std::string& minor = session.call.request.object;
+  Request request;
+  request.command = "status";
+  request.object = minor;
+  const Answer answer = ask(session, request, query_deadline_ms);
   if (answer.failed != 0) return answer.failed;
-  for (const ResourceStatus& resource : answer.resources) {
-    const VolumeStatus* volume = find_volume(resource, session.call.request.object);
+  const Result<std::vector<ResourceStatus>> decoded = control::decode_status(answer.reply.data);
+  if (!decoded) return no_answer(session, decoded.error());
+  for (const ResourceStatus& resource : *decoded) {
+    const VolumeStatus* volume = find_volume(resource, minor);
     if (volume == nullptr) continue;
     fmt::print(session.out, "{}\n",
-               unconfigured(resource, *volume) ? std::string("Unconfigured") : text(volume->state));
+               unconfigured(volume->state) ? std::string("Unconfigured") : text(volume->state));
+    return 0;
   }
-  return 0;
+  return no_answer(session, Status(Fault::malformed, "status without the minor"));
 }
 
 std::string pair(std::string_view own, std::string_view peer) {
@@ -249,10 +281,11 @@ std::string pair(std::string_view own, std::string_view peer) {
 int show(const Session& session) {
   Request request = session.call.request;
   request.options.clear();
-  if (request.object == "all" && !daemon_runs(session)) return 0;
-  const Answer answer = ask(session, request, query_deadline_ms);
-  if (answer.failed != 0) return answer.failed;
-  const Result<std::vector<control::ResourceShow>> shown = control::decode_show(answer.reply.data);
+  const Result<Reply> reply = session.client.call(request, query_deadline_ms);
+  if (!reply && reply.error().fault() == Fault::not_found && names_all(session)) return 0;
+  if (!reply) return no_reply(session, reply.error());
+  if (!control::is_success(reply->code)) return report(session, *reply);
+  const Result<std::vector<control::ResourceShow>> shown = control::decode_show(reply->data);
   if (!shown) return no_answer(session, shown.error());
   for (const control::ResourceShow& resource : *shown) {
     fmt::print(session.out, "{}", show_text(resource, flag(session, "show-defaults")));
@@ -263,9 +296,14 @@ int show(const Session& session) {
 int generations(const Session& session, std::string (*text)(const control::GenerationShow&)) {
   Request request = session.call.request;
   request.command = "get-gi";
-  const Answer answer = ask(session, request, query_deadline_ms);
-  if (answer.failed != 0) return answer.failed;
-  const Result<control::GenerationShow> shown = control::decode_generations(answer.reply.data);
+  const Result<Reply> reply = session.client.call(request, query_deadline_ms);
+  if (!reply) return no_reply(session, reply.error());
+  if (reply->code == control::err_no_disk) {
+    fmt::print(session.err, "Device has no disk\n");
+    return exit_nothing_there;
+  }
+  if (!control::is_success(reply->code)) return report(session, *reply);
+  const Result<control::GenerationShow> shown = control::decode_generations(reply->data);
   if (!shown) return no_answer(session, shown.error());
   fmt::print(session.out, "{}", text(*shown));
   return 0;
@@ -273,8 +311,7 @@ int generations(const Session& session, std::string (*text)(const control::Gener
 
 // `down all` and `down RESOURCE`; nothing configured is nothing to do.
 int down(const Session& session) {
-  if (!daemon_runs(session)) return 0;
-  if (session.call.request.object != "all") return forward(session);
+  if (!names_all(session)) return forward(session);
   const StatusAnswer answer = ask_status(session);
   if (answer.failed != 0) return answer.failed;
   int highest = 0;
@@ -298,6 +335,10 @@ int run(const Session& session) {
     case SetupAction::forward: return forward(session);
     case SetupAction::down: return down(session);
     case SetupAction::wait: return wait(session);
+    case SetupAction::state:
+      fmt::print(session.err,
+                 "'drbdsetup ... state' is deprecated, use 'drbdsetup ... role' instead.\n");
+      return one_line(session, role_line);
     case SetupAction::role: return one_line(session, role_line);
     case SetupAction::cstate: return one_line(session, cstate_line);
     case SetupAction::dstate: return one_line(session, dstate_line);
@@ -310,11 +351,20 @@ int run(const Session& session) {
   return exit_fatal;
 }
 
-int help(std::FILE* out) {
-  fmt::print(out,
-             "USAGE: drbdsetup COMMAND OBJECT [ARGUMENT]... [--OPTION[=VALUE]]...\n\nCommands:\n");
-  for (const SetupCommand& command : setup_commands())
-    fmt::print(out, "  {}\n", command.name);
+int help(std::span<const std::string> topics, std::FILE* out, std::FILE* err) {
+  if (topics.empty()) {
+    fmt::print(out, "{}\n\nCommands:\n", general_usage);
+    for (const SetupCommand& command : setup_commands())
+      fmt::print(out, "  {}\n", command.name);
+    fmt::print(out, "\n'drbdsetup help COMMAND' tells more.\n");
+    return 0;
+  }
+  const SetupCommand* command = find_setup_command(topics.front());
+  if (command == nullptr) {
+    fmt::print(err, "{}\n", unknown_command(topics.front()));
+    return exit_fatal;
+  }
+  fmt::print(out, "{}\n", usage_of(*command));
   return 0;
 }
 
@@ -322,7 +372,9 @@ int help(std::FILE* out) {
 
 int run_drbdsetup(std::span<const std::string> arguments, std::FILE* out, std::FILE* err,
                   const control::Client& client) {
-  if (!arguments.empty() && (arguments[0] == "help" || arguments[0] == "--help")) return help(out);
+  if (!arguments.empty() && (arguments[0] == "help" || arguments[0] == "--help")) {
+    return help(arguments.subspan(1), out, err);
+  }
   const SetupCall call = parse_setup_call(arguments);
   if (!call.problem.empty()) {
     fmt::print(err, "{}\n", call.problem);

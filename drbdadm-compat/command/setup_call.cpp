@@ -57,11 +57,11 @@ constexpr std::array commands{
     SetupCommand{"check-resize", forward, minor},
     SetupCommand{
         "new-current-uuid", forward, minor, 0, "", OptionSection::global, {"clear-bitmap"}},
-    SetupCommand{"down", down, any, 0, "", OptionSection::global, no_flags, true},
+    SetupCommand{"down", down, any_named, 0, "", OptionSection::global, no_flags, true},
     SetupCommand{"wait-connect", wait, minor, 0, "", OptionSection::global, wait_flags},
     SetupCommand{"wait-sync", wait, minor, 0, "", OptionSection::global, wait_flags},
     SetupCommand{"role", role, minor},
-    SetupCommand{"state", role, minor},
+    SetupCommand{"state", state, minor},
     SetupCommand{"cstate", cstate, minor},
     SetupCommand{"dstate", dstate, minor},
     SetupCommand{"status", status, any, 0, "", OptionSection::global, status_flags},
@@ -80,22 +80,47 @@ bool takes_value(std::string_view flag) {
   return std::find(names.begin(), names.end(), flag) != names.end();
 }
 
-std::string usage_of(const SetupCommand& command) {
-  std::string text = "USAGE: drbdsetup " + std::string(command.name);
-  switch (command.object) {
-    case none: break;
-    case resource: text += " RESOURCE"; break;
-    case minor: text += " MINOR"; break;
-    case addresses: text += " LOCAL REMOTE"; break;
-    case resource_or_address: text += " {RESOURCE | LOCAL REMOTE}"; break;
-    case any: text += " {RESOURCE | MINOR | all}"; break;
+std::string value_of(const Option& option) {
+  switch (option.type) {
+    case OptionType::flag: return {};
+    case OptionType::boolean: return "={yes|no}";
+    case OptionType::text: return "=...";
+    case OptionType::number:
+    case OptionType::resync_after: break;
+    case OptionType::enumeration: {
+      std::string words;
+      for (const control::EnumWord& word : option.words)
+        words += (words.empty() ? "={" : "|") + std::string(word.word);
+      return words + "}";
+    }
   }
-  text += command.argument_names;
-  if (command.section != OptionSection::global) text += " [--OPTION=VALUE]...";
+  return "=(" + std::to_string(option.minimum) + " ... " + std::to_string(option.maximum) + ")";
+}
+
+// The command's options as they are written, without the dashes: name and shape of the value.
+std::vector<std::pair<std::string, std::string>> options_of(const SetupCommand& command) {
+  std::vector<std::pair<std::string, std::string>> found;
   for (const std::string_view flag : command.flags) {
-    if (!flag.empty()) text += " [--" + std::string(flag) + (takes_value(flag) ? "=…]" : "]");
+    if (!flag.empty()) found.emplace_back(flag, takes_value(flag) ? "=..." : "");
   }
-  return text;
+  if (command.section == OptionSection::global) return found;
+  for (const Option& option : control::all_options()) {
+    if (option.section != command.section || option.ignored) continue;
+    found.emplace_back(option.name, value_of(option));
+  }
+  return found;
+}
+
+std::string_view object_words(SetupObject object) {
+  switch (object) {
+    case none: break;
+    case resource: return " RESOURCE";
+    case minor: return " MINOR";
+    case resource_or_address: return " {RESOURCE | LOCAL REMOTE}";
+    case any: return " [RESOURCE | MINOR | all]";
+    case any_named: return " {RESOURCE | MINOR | all}";
+  }
+  return {};
 }
 
 // Splits the words into positions and options, checking each option.
@@ -130,6 +155,7 @@ class Reader {
     const std::size_t equals = word.find('=');
     std::string name = word.substr(2, equals == std::string::npos ? equals : equals - 2);
     if (name == "overwrite-data-of-peer" && command_.name == "primary") name = "force";
+    if (name == "dry-run" && command_.name == "connect") name = "tentative";
     if (name == "_name") name = "peer-name";
     const Option* known = command_.section == OptionSection::global
                               ? nullptr
@@ -151,6 +177,8 @@ class Reader {
       value = words_[at_++];
     }
     if (known != nullptr) check(*known, value);
+    else if (name == "color") check_color(value);
+    else if (!wants_value && value != "yes" && value != "no") not_a_boolean(name, value);
     call_.request.options[name] = value;
   }
 
@@ -160,8 +188,24 @@ class Reader {
     call_.problem = "drbdsetup: --" + std::string(known.name) + "=" + value + ": " + parsed.problem;
   }
 
+  // Output is never coloured; programs that ask for it are not turned away.
+  void check_color(const std::string& value) {
+    if (value == "yes" || value == "auto" || value == "always" || value == "never") return;
+    call_.problem = "drbdsetup: unknown --color argument '" + value + "'";
+  }
+
+  void not_a_boolean(const std::string& name, const std::string& value) {
+    call_.problem = "drbdsetup: --" + name + "=" + value + ": Value is not 'yes' or 'no'.";
+  }
+
   void unknown(const std::string& word) {
-    call_.problem = "drbdsetup: unrecognized option '" + word + "'\n" + usage_of(command_);
+    std::vector<std::string> known;
+    for (const auto& [name, value] : options_of(command_))
+      known.push_back("--" + name);
+    const std::string nearest = config::nearest_word(word.substr(0, word.find('=')), known);
+    call_.problem = "drbdsetup: unrecognized option '" + word + "'";
+    if (!nearest.empty()) call_.problem += "; did you mean '" + nearest + "'?";
+    call_.problem += "\n" + usage_of(command_);
   }
 
   const SetupCommand& command_;
@@ -170,10 +214,6 @@ class Reader {
   std::size_t at_ = 0;
 };
 
-bool looks_like_address(const std::string& word) {
-  return word.find(':') != std::string::npos || word.find('.') != std::string::npos;
-}
-
 bool read_minor(SetupCall& call, const std::string& word) {
   const Result<std::uint32_t> number = control::parse_minor(word);
   if (!number) {
@@ -181,6 +221,7 @@ bool read_minor(SetupCall& call, const std::string& word) {
                    "';\n\tgive a number or /dev/drbdN";
     return false;
   }
+  call.minor = *number;
   call.request.object = std::to_string(*number);
   call.shown = call.request.object;
   return true;
@@ -197,12 +238,14 @@ bool read_address(SetupCall& call, const std::string& word) {
   return true;
 }
 
-// A minor is written as the daemon wants it; other objects stay words.
+// A minor is written as the daemon wants it; other objects stay words. A resource may be called
+// "drbd0": only digits and device paths name a minor.
 bool read_any(SetupCall& call, const std::vector<std::string>& positions) {
-  call.request.object = positions.empty() ? "all" : positions.front();
-  call.shown = call.request.object;
-  const Result<std::uint32_t> number = control::parse_minor(call.request.object);
-  if (number) call.request.object = std::to_string(*number);
+  const std::string word = positions.empty() ? "all" : positions.front();
+  const bool digits = word.find_first_not_of("0123456789") == std::string::npos;
+  if (!word.empty() && (digits || word.starts_with("/dev/"))) return read_minor(call, word);
+  call.request.object = word;
+  call.shown = word;
   return true;
 }
 
@@ -210,10 +253,10 @@ std::size_t positions_of_object(const SetupCall& call, const std::vector<std::st
   switch (call.command->object) {
     case none: return 0;
     case any: return words.empty() ? 0 : 1;
-    case addresses: return 2;
-    case resource_or_address: return !words.empty() && looks_like_address(words[0]) ? 2 : 1;
+    case resource_or_address: return words.size() < 2 ? 1 : 2;
     case resource:
-    case minor: break;
+    case minor:
+    case any_named: break;
   }
   return 1;
 }
@@ -225,7 +268,8 @@ bool read_object(SetupCall& call, const std::vector<std::string>& words, std::si
   }
   switch (call.command->object) {
     case none: return true;
-    case any: return read_any(call, words);
+    case any:
+    case any_named: return read_any(call, words);
     case minor: return read_minor(call, words[0]);
     default: break;
   }
@@ -247,18 +291,8 @@ bool read_arguments(SetupCall& call, std::span<const std::string> words) {
     call.request.arguments = {std::to_string(*number), words[1]};
     return true;
   }
-  call.request.arguments.assign(words.begin(), words.end());
+  call.request.arguments.insert(call.request.arguments.end(), words.begin(), words.end());
   return true;
-}
-
-std::string unknown_command(const std::string& word) {
-  std::vector<std::string> known;
-  for (const SetupCommand& command : commands)
-    known.emplace_back(command.name);
-  const std::string nearest = config::nearest_word(word, known);
-  std::string text = "drbdsetup: unknown command '" + word + "'";
-  if (!nearest.empty()) text += "; did you mean '" + nearest + "'?";
-  return text;
 }
 
 }  // namespace
@@ -272,13 +306,36 @@ const SetupCommand* find_setup_command(std::string_view name) noexcept {
   return nullptr;
 }
 
+std::string usage_of(const SetupCommand& command) {
+  constexpr std::size_t width = 80;
+  std::string text = "USAGE: drbdsetup " + std::string(command.name) +
+                     std::string(object_words(command.object)) +
+                     std::string(command.argument_names);
+  std::size_t column = text.size();
+  for (const auto& [name, value] : options_of(command)) {
+    const std::string word = "[--" + name + value + "]";
+    const bool fits = column + 1 + word.size() <= width;
+    text += (fits ? " " : "\n    ") + word;
+    column = (fits ? column + 1 : 4) + word.size();
+  }
+  return text;
+}
+
+std::string unknown_command(const std::string& word) {
+  std::vector<std::string> known;
+  for (const SetupCommand& command : commands)
+    known.emplace_back(command.name);
+  const std::string nearest = config::nearest_word(word, known);
+  std::string text = "drbdsetup: unknown command '" + word + "'";
+  if (!nearest.empty()) text += "; did you mean '" + nearest + "'?";
+  return text;
+}
+
 SetupCall parse_setup_call(std::span<const std::string> arguments) {
   SetupCall call;
   std::vector<std::string> words(arguments.begin(), arguments.end());
   if (words.empty()) {
-    call.problem =
-        "USAGE: drbdsetup COMMAND OBJECT [ARGUMENT]... [--OPTION[=VALUE]]...\n"
-        "try 'drbdsetup help'";
+    call.problem = std::string(general_usage) + "\ntry 'drbdsetup help'";
     return call;
   }
   if (find_setup_command(words[0]) == nullptr && words.size() > 1 &&

@@ -3,6 +3,7 @@
 
 #include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -16,9 +17,9 @@ enum class SetupObject : std::uint8_t {
   none,
   resource,
   minor,
-  addresses,            // LOCAL REMOTE
   resource_or_address,  // RES, or LOCAL REMOTE
-  any                   // resource, minor or "all"; may be left out
+  any,                  // resource, minor or "all"; left out: all
+  any_named             // the same, never left out
 };
 
 enum class SetupAction : std::uint8_t {
@@ -26,6 +27,7 @@ enum class SetupAction : std::uint8_t {
   down,
   wait,
   role,
+  state,  // role, under its old name
   cstate,
   dstate,
   status,
@@ -49,12 +51,20 @@ struct SetupCommand {
 struct SetupCall {
   const SetupCommand* command = nullptr;
   control::Request request;
+  std::optional<std::uint32_t> minor;  // when the object is one
   std::string shown;    // the object as messages name it: what was given, "??" for addresses
   std::string problem;  // not empty: usage error, for standard error
 };
 
 std::span<const SetupCommand> setup_commands() noexcept;
 const SetupCommand* find_setup_command(std::string_view name) noexcept;
+
+inline constexpr std::string_view general_usage =
+    "USAGE: drbdsetup COMMAND OBJECT [ARGUMENT]... [--OPTION[=VALUE]]...";
+// "USAGE: drbdsetup attach MINOR …", with every option and its range.
+std::string usage_of(const SetupCommand& command);
+// What to say about a word that is no command, with the nearest one.
+std::string unknown_command(const std::string& word);
 
 // 8.4's order (COMMAND OBJECT …) and 8.3's (OBJECT COMMAND …).
 SetupCall parse_setup_call(std::span<const std::string> arguments);

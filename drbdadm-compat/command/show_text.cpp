@@ -11,13 +11,23 @@ namespace {
 
 using control::PrintedOption;
 
+// Always in quotes, as DRBD writes texts.
+std::string quoted(std::string_view value) {
+  std::string text = "\"";
+  for (const char c : value) {
+    if (c == '"' || c == '\\') text += '\\';
+    text += c;
+  }
+  return text + "\"";
+}
+
 std::string indent(unsigned depth) { return std::string(std::size_t{depth} * 4, ' '); }
 
 std::string option_lines(const std::vector<PrintedOption>& options, unsigned depth) {
   std::string text;
   for (const PrintedOption& printed : options) {
-    const bool quoted = printed.option->type == control::OptionType::text;
-    const std::string value = quoted ? "\"" + printed.text + "\"" : printed.text;
+    const bool text_value = printed.option->type == control::OptionType::text;
+    const std::string value = text_value ? quoted(printed.text) : printed.text;
     text += fmt::format("{}{:<16}\t{};", indent(depth), printed.option->name, value);
     std::string remark(printed.option->unit_text);
     if (printed.is_default) remark += remark.empty() ? "default" : ", default";
@@ -43,7 +53,7 @@ std::string address_line(const io::Address& address, unsigned depth) {
 }
 
 std::string meta_disk(const BackingConfig& backing) {
-  const std::string path = "\"" + backing.meta_disk_path + "\"";
+  const std::string path = quoted(backing.meta_disk_path);
   switch (backing.meta_index.kind) {
     case MetaDiskIndex::Kind::internal: return "internal";
     case MetaDiskIndex::Kind::flexible: return path;
@@ -56,7 +66,7 @@ std::string volume_block(const control::VolumeShow& volume, bool show_defaults) 
   std::string text = fmt::format("{}volume {} {{\n{}device\t\t\tminor {};\n", indent(2),
                                  volume.volume, indent(3), volume.minor);
   if (volume.backing) {
-    text += indent(3) + "disk\t\t\t\"" + volume.backing->disk_path + "\";\n";
+    text += indent(3) + "disk\t\t\t" + quoted(volume.backing->disk_path) + ";\n";
     text += indent(3) + "meta-disk\t\t\t" + meta_disk(*volume.backing) + ";\n";
     text += block("disk", control::print_options(volume.disk, show_defaults), 3, false);
   }

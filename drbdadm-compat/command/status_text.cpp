@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <string_view>
-#include <vector>
 
+#include "command/state_words.hpp"
 #include "control/proc_drbd.hpp"
 
 namespace replicator::command {
@@ -52,52 +52,6 @@ class Line {
 
 std::string_view yes_no(bool value) { return value ? "yes" : "no"; }
 
-std::string_view connection_name(ConnectionState state) {
-  if (state == ConnectionState::wf_connection) return "Connecting";
-  if (state >= ConnectionState::wf_report_params) return "Connected";
-  return name(state);
-}
-
-std::string_view replication_name(ConnectionState state) {
-  if (state < ConnectionState::connected) return "Off";
-  if (state == ConnectionState::connected) return "Established";
-  return name(state);
-}
-
-std::string joined(const std::vector<std::string_view>& words) {
-  std::string text;
-  for (const std::string_view word : words) {
-    if (!text.empty()) text += ',';
-    text += word;
-  }
-  return text.empty() ? "no" : text;
-}
-
-std::string suspended(const VolumeState& state) {
-  std::vector<std::string_view> reasons;
-  if (state.suspended_by_user) reasons.emplace_back("user");
-  if (state.suspended_no_data) reasons.emplace_back("no-data");
-  if (state.suspended_fencing) reasons.emplace_back("fencing");
-  return joined(reasons);
-}
-
-std::string resync_suspended(const VolumeState& state) {
-  std::vector<std::string_view> reasons;
-  if (state.sync_paused_by_user) reasons.emplace_back("user");
-  if (state.sync_paused_by_peer) reasons.emplace_back("peer");
-  if (state.sync_paused_by_dependency) reasons.emplace_back("dependency");
-  return joined(reasons);
-}
-
-std::string_view write_ordering(char letter) {
-  switch (letter) {
-    case 'b': return "barrier";
-    case 'f': return "flush";
-    case 'd': return "drain";
-    default: return "none";
-  }
-}
-
 class Block {
  public:
   Block(const ResourceStatus& resource, StatusOptions options)
@@ -111,10 +65,10 @@ class Block {
     Line head(0, 4);
     head.word(resource_.name);
     head.pair("role", name(state.role));
-    if (options_.verbose || state.suspended()) head.pair("suspended", suspended(state));
+    if (options_.verbose || state.suspended()) head.pair("suspended", suspended_words(state));
     if (options_.verbose && options_.statistics && !resource_.volumes.empty()) {
       head.next();
-      head.pair("write-ordering", write_ordering(resource_.volumes.front().write_ordering));
+      head.pair("write-ordering", write_ordering_word(resource_.volumes.front().write_ordering));
     }
     std::string text = head.finish();
     for (const VolumeStatus& volume : resource_.volumes)
@@ -154,11 +108,11 @@ class Block {
   }
 
   std::string connection(const VolumeState& state) {
-    const bool connected = state.connection >= ConnectionState::wf_report_params;
+    const bool connected = is_connected(state.connection);
     Line line(2, 6);
     line.word(resource_.peer_name.empty() ? std::string_view("peer")
                                           : std::string_view(resource_.peer_name));
-    if (options_.verbose || !connected) line.pair("connection", connection_name(state.connection));
+    if (options_.verbose || !connected) line.pair("connection", connection_word(state.connection));
     if (options_.verbose || connected) line.pair("role", name(state.peer_role));
     if (options_.verbose) line.pair("congested", "no");
     std::string text = line.finish();
@@ -173,18 +127,15 @@ class Block {
     Line line(4, 8);
     if (numbered_) line.number("volume", volume.volume);
     if (options_.verbose || state.connection > ConnectionState::connected) {
-      line.pair("replication", replication_name(state.connection));
+      line.pair("replication", replication_word(state.connection));
     }
-    line.pair("peer-disk", name(state.peer_disk));
+    if (options_.verbose || options_.statistics || state.peer_disk != DiskState::d_unknown) {
+      line.pair("peer-disk", name(state.peer_disk));
+    }
     if (volume.progress.active) {
-      const std::uint64_t total = volume.progress.total_blocks;
-      const std::uint64_t left = volume.progress.left_blocks;
-      const double done = total == 0 ? 100.0
-                                     : 100.0 * static_cast<double>(total - std::min(left, total)) /
-                                           static_cast<double>(total);
-      line.pair("done", fmt::format("{:.2f}", done));
+      line.pair("done", fmt::format("{:.2f}", sync_rate(volume.progress).done_percent));
     }
-    const std::string paused = resync_suspended(state);
+    const std::string paused = resync_suspended_words(state);
     if (options_.verbose || paused != "no") line.pair("resync-suspended", paused);
     if (options_.statistics) counters(line, volume);
     return line.finish();
@@ -200,6 +151,13 @@ class Block {
     shown("out-of-sync", volume.out_of_sync_kib);
     shown("pending", volume.peer_pending);
     shown("unacked", volume.peer_unacknowledged);
+    if (options_.verbose && volume.progress.active) rate(line, volume.progress);
+  }
+
+  static void rate(Line& line, const SyncProgress& progress) {
+    const SyncRate rate = sync_rate(progress);
+    line.pair("dbdt1", fmt::format("{:.2f}", rate.recent));
+    if (rate.moving) line.number("eta", rate.seconds_left);
   }
 
   const ResourceStatus& resource_;
@@ -215,14 +173,23 @@ std::string status_text(const ResourceStatus& resource, StatusOptions options) {
   return Block(resource, options).text();
 }
 
-bool unconfigured(const ResourceStatus& resource, const VolumeStatus& volume) noexcept {
-  return !resource.has_connection && volume.state.disk == DiskState::diskless &&
-         volume.state.role != Role::primary;
+bool unconfigured(const VolumeState& state) noexcept {
+  return state.connection == ConnectionState::stand_alone && state.disk == DiskState::diskless &&
+         state.role != Role::primary;
+}
+
+std::string sh_status_of_missing(std::uint32_t minor) {
+  return fmt::format(
+      "_minor={}\n_res_name=\n_volume=-1\n_known=NA # not available or not yet created\n\n"
+      "_cstate=Unconfigured\n_role=\n_peer=\n_disk=\n_pdsk=\n\n"
+      "_flags_susp=\n_flags_aftr_isp=\n_flags_peer_isp=\n_flags_user_isp=\n\n"
+      "_resynced_percent=\n\n_sh_status_process\n\n\n",
+      minor);
 }
 
 std::string sh_status_text(const ResourceStatus& resource, const VolumeStatus& volume) {
   const VolumeState& state = volume.state;
-  const bool idle = unconfigured(resource, volume);
+  const bool idle = unconfigured(state);
   const auto shown = [&](std::string_view word) { return idle ? std::string_view() : word; };
   std::string percent;
   if (volume.progress.active) {

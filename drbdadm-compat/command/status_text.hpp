@@ -2,6 +2,7 @@
 // scripts evaluate the second. Sizes in KiB.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "engine/status.hpp"
@@ -20,7 +21,10 @@ std::string status_text(const ResourceStatus& resource, StatusOptions options);
 std::string sh_status_text(const ResourceStatus& resource);
 std::string sh_status_text(const ResourceStatus& resource, const VolumeStatus& volume);
 
+// For a minor that does not exist.
+std::string sh_status_of_missing(std::uint32_t minor);
+
 // Neither disk nor network: what a minor is between new-minor and attach.
-bool unconfigured(const ResourceStatus& resource, const VolumeStatus& volume) noexcept;
+bool unconfigured(const VolumeState& state) noexcept;
 
 }  // namespace replicator::command

@@ -11,12 +11,13 @@ namespace replicator::control {
 class Client {
  public:
   explicit Client(std::string socket_path = default_socket_path);
+  virtual ~Client() = default;
 
   // The reply of the daemon. Fault::not_found: no daemon is running (the socket is missing or
   // nobody listens), so nothing is configured. Fault::not_permitted: the caller may not talk to it.
   // Fault::timed_out, Fault::closed, Fault::malformed: it did not answer properly. A deadline of 0
   // waits for ever.
-  [[nodiscard]] Result<Reply> call(const Request& request, std::uint32_t deadline_ms) const;
+  [[nodiscard]] virtual Result<Reply> call(const Request& request, std::uint32_t deadline_ms) const;
 
   [[nodiscard]] const std::string& socket_path() const noexcept { return socket_path_; }
 
