@@ -28,11 +28,13 @@ CXXFLAGS_debug   := -O0 -g -DPOLLUX_SLOW_CHECKS -D_GLIBCXX_ASSERTIONS
 CXXFLAGS_asan    := -O1 -g -DPOLLUX_SLOW_CHECKS -DPOLLUX_NO_FRAME_POOL -fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 CXXFLAGS_sabotage := -O2 -g1 -DPOLLUX_SABOTAGE -D_GLIBCXX_ASSERTIONS
 CXXFLAGS_tsan    := -O1 -g -fsanitize=thread -fno-omit-frame-pointer
+CXXFLAGS_fuzz    := -O1 -g -DPOLLUX_SLOW_CHECKS -DPOLLUX_NO_FRAME_POOL -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer
 LDFLAGS_release  := $(HARDEN_LD)
 LDFLAGS_debug    :=
 LDFLAGS_asan     := -fsanitize=address,undefined
 LDFLAGS_sabotage :=
 LDFLAGS_tsan     := -fsanitize=thread
+LDFLAGS_fuzz     := -fsanitize=address,undefined
 CXXFLAGS := $(CXXFLAGS_COMMON) $(CXXFLAGS_$(PROFILE)) $(EXTRA_CXXFLAGS)
 LDFLAGS  := -pthread -Wl,--as-needed $(LDFLAGS_$(PROFILE))
 LIBS     := -lfmt -lisal -lcrypto -luring -lfuse3 -lboost_program_options -lblkid -lz
@@ -62,6 +64,10 @@ SIM_LIB_OBJECTS := $(SIM_LIB_SOURCES:%.cpp=$(BUILD)/obj/%.o)
 TEST_PROGRAM_SOURCES := $(sort $(wildcard tests/programs/*.cpp))
 TEST_PROGRAMS := $(TEST_PROGRAM_SOURCES:tests/programs/%.cpp=$(BUILD)/tests/%)
 TEST_SUPPORT_OBJECTS := $(filter $(BUILD)/obj/tests/support/%,$(UNIT_OBJECTS))
+
+# Fuzz targets: with libFuzzer in the profile "fuzz", else with a main that runs the given files once.
+FUZZ_SOURCES := $(sort $(filter-out tests/fuzz/replay_main.cpp,$(wildcard tests/fuzz/*.cpp)))
+FUZZ_PROGRAMS := $(FUZZ_SOURCES:tests/fuzz/%.cpp=$(BUILD)/fuzz/%)
 
 .PHONY: all
 all: programs ## build the programs (PROFILE=release|debug|asan|tsan, COMPILER=gcc)
@@ -112,6 +118,20 @@ $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/programs/%.o $(TEST_SUPPO
 	@echo "  LD  $@"
 	@$(CXX) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT_OBJECTS) $(LIBRARY) -lz $(LIBS)
 
+$(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(LIBRARY)
+	@mkdir -p $(@D)
+	@echo "  LD  $@"
+	@$(CXX) $(LDFLAGS) $(if $(filter fuzz,$(PROFILE)),-fsanitize=fuzzer) -o $@ $< $(if $(filter fuzz,$(PROFILE)),,$(BUILD)/obj/tests/fuzz/replay_main.o) $(LIBRARY) $(LIBS)
+
+.PHONY: fuzz-programs
+fuzz-programs: $(FUZZ_PROGRAMS)
+
+.PHONY: fuzz
+fuzz: ## fuzz each target for SECONDS=30 (T=name: one; what is found stays in build/fuzz/found)
+	@$(MAKE) --no-print-directory PROFILE=fuzz fuzz-programs
+	@set -e; for p in $(or $(T),$(FUZZ_SOURCES:tests/fuzz/%.cpp=%)); do mkdir -p build/fuzz/found build/fuzz/corpus/$$p; echo "  FUZZ $$p"; \
+	 build/fuzz/fuzz/$$p -max_total_time=$(or $(SECONDS),30) -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/found/$$p- build/fuzz/corpus/$$p tests/fuzz/corpus/$$p; done
+
 .PHONY: test-programs
 test-programs: $(TEST_PROGRAMS) ## build what integration tests run
 
@@ -136,7 +156,7 @@ sabotage: ## known mistakes must be caught (WHICH=name, N=seeds each)
 clean: ## remove build/
 	rm -rf build
 
--include $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(TEST_PROGRAM_SOURCES:%.cpp=$(BUILD)/obj/%.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
+-include $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(TEST_PROGRAM_SOURCES:%.cpp=$(BUILD)/obj/%.d) $(wildcard $(BUILD)/obj/tests/fuzz/*.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
 
 PACKAGES := make ccache clang-19 libclang-rt-19-dev g++ liburing-dev libfuse3-dev fuse3 libexpected-dev libfmt-dev \
   nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev \
@@ -149,7 +169,7 @@ deps: ## install the Debian packages that building and testing need (root)
 	 if [ -n "$$missing" ]; then echo "installing:$$missing"; apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; fi
 
 .PHONY: check
-check: programs $(BUILD)/tests/unit $(BUILD)/tests/sim $(TEST_PROGRAMS) $(BUILD)/tests/nbd-memory-server ## build and run all tests that need no guest kernel
+check: programs $(BUILD)/tests/unit $(BUILD)/tests/sim $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(BUILD)/tests/nbd-memory-server ## build and run all tests that need no guest kernel
 	@tests/run.sh $(BUILD) $(or $(N),200)
 
 .PHONY: check-layers

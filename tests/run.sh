@@ -53,6 +53,9 @@ done
 if [ -x "$build/tests/sim" ]; then
   part "simulation of $seeds histories" "$build/tests/sim" --seeds "$seeds"
 fi
+for corpus in tests/fuzz/corpus/*; do
+  part "fuzz corpus $(basename "$corpus")" "$build/fuzz/$(basename "$corpus")" "$corpus"/*
+done
 for script in tests/integration/*; do
   [ -f "$script" ] && [ -x "$script" ] || continue
   case $script in *.sh) continue ;; esac
