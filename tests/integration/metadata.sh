@@ -16,7 +16,7 @@ new_device() {
   DEVICE=$(losetup --find --show "$file")
   OWN_LOOPS+=("$DEVICE")
 }
-blank() { blkdiscard --force --zeroout "$DEVICE"; }
+blank() { blkdiscard --force --zeroout "$DEVICE" 2> /dev/null; }
 run_tool() { # NAME PROGRAM WORD...
   local name=$1 program=$2 options=()
   shift 2
