@@ -1,0 +1,146 @@
+#include "adm/drbdadm.hpp"
+
+#include <fmt/core.h>
+
+#include <algorithm>
+
+#include "adm/verbs.hpp"
+#include "config/parser.hpp"
+
+namespace replicator::adm {
+namespace {
+
+using config::LocalVolume;
+
+// In this order, as ever; the first that exists is read.
+constexpr const char* usual_places[] = {"/etc/drbd-84.conf", "/etc/drbd-83.conf",
+                                        "/etc/drbd-82.conf", "/etc/drbd-08.conf", "/etc/drbd.conf"};
+
+std::string config_path(const AdmCall& call, config::Files& files) {
+  if (!call.config_file.empty()) return call.config_file;
+  for (const char* path : usual_places) {
+    const Result<std::string> text = files.read(path);
+    if (text || text.error().fault() != Fault::not_found) return path;
+  }
+  return "/etc/drbd.conf";
+}
+
+void print_help(std::FILE* out) {
+  fmt::print(out,
+             "USAGE: drbdadm [GENERAL OPTION...] [-- OPTION...] COMMAND [OPTION...] "
+             "{{all|RESOURCE[/VOLUME]|minor-N}}...\n\n"
+             "GENERAL OPTIONS:\n"
+             "  -c, --config-file FILE     instead of /etc/drbd.conf; - is standard input\n"
+             "  -t, --config-to-test FILE  also check this file\n"
+             "  -d, --dry-run              show the commands, run none\n"
+             "  -v, --verbose              show the commands as they run\n"
+             "  -n, --sh-varname NAME      with -d or -v: a line NAME=RESOURCE before each\n"
+             "  -P, --peer HOST            which peer, where there are several\n"
+             "  -V, --version; -h, --help\n\nCOMMANDS:\n");
+  for (const Verb& verb : verbs())
+    fmt::print(out, "  {}\n", verb.name);
+}
+
+void print_version() {
+  fmt::print(
+      "DRBDADM_API_VERSION=1\nDRBD_KERNEL_VERSION_CODE=0x08040b\n"
+      "DRBDADM_VERSION_CODE=0x08040b\nDRBDADM_VERSION=8.4.11\n");
+}
+
+// What keeps this call from being carried out, before anything is read: a message, or nothing.
+std::string refusal(const AdmCall& call, const Verb* verb) {
+  if (call.verb.empty()) return "drbdadm: no command given\ntry 'drbdadm help'";
+  if (verb == nullptr) return "drbdadm: Unknown command '" + call.verb + "'";
+  if (const std::string* word = unknown_option(*verb, call)) {
+    return "drbdadm: unrecognized option '" + *word + "'\ntry 'drbdadm help'";
+  }
+  const bool wants_target =
+      verb->target != TargetKind::none && verb->target != TargetKind::optional;
+  if (wants_target && call.targets.empty()) {
+    return "USAGE: drbdadm " + call.verb +
+           " {all|RESOURCE[/VOLUME]|minor-N}...\nNo resource names specified";
+  }
+  return {};
+}
+
+std::string wrong_targets(const Verb& verb, const Targets& targets) {
+  if (!targets.problem.empty()) return targets.problem;
+  if (verb.target != TargetKind::resource) return {};
+  for (const Target& target : targets.list) {
+    if (target.volume == nullptr) continue;
+    return std::string(verb.name) +
+           " operates on whole resources, but you specified a specific volume!";
+  }
+  return {};
+}
+
+int run_target(const Context& context, const Verb& verb, const Target& target) {
+  if (verb.each != nullptr) return verb.each(context, target);
+  int highest = 0;
+  for (const LocalVolume* volume : target.volumes()) {
+    const int code = verb.each_volume(context, *target.resource, *volume);
+    highest = std::max(highest, code);
+    if (code != 0) break;
+  }
+  return highest;
+}
+
+int run_verb(const Context& context, const Verb& verb, const std::vector<Target>& targets) {
+  if (verb.all != nullptr) return verb.all(context, targets);
+  int highest = 0;
+  for (const Target& target : targets) {
+    if (!context.call.variable.empty()) {
+      context.runner.announce(context.call.variable + "=" + target.resource->name());
+    }
+    const int code = run_target(context, verb, target);
+    if (code >= exit_fatal) return code;
+    highest = std::max(highest, code);
+  }
+  return highest;
+}
+
+}  // namespace
+
+int run_drbdadm(std::span<const std::string> words, Tools& tools, Console console) {
+  const AdmCall call = parse_adm_call(words);
+  if (call.version) {
+    print_version();
+    return 0;
+  }
+  if (call.help || call.verb == "help" || call.verb == "hidden-commands") {
+    print_help(console.out);
+    return 0;
+  }
+  if (!call.problem.empty()) {
+    fmt::print(console.err, "{}\n", call.problem);
+    return call.problem_code;
+  }
+  const Verb* verb = find_verb(call.verb);
+  const std::string refused = refusal(call, verb);
+  if (!refused.empty()) {
+    fmt::print(console.err, "{}\n", refused);
+    return exit_usage;
+  }
+  config::Diagnostics diagnostics;
+  const config::Config config = config::load_with(tools.files(), config_path(call, tools.files()),
+                                                  call.config_to_test, diagnostics);
+  fmt::print(console.err, "{}", diagnostics.text());
+  if (diagnostics.failed()) return diagnostics.exit_code();
+  const config::HostFacts host = tools.host();
+  const Locals locals = config::resolve(config, host, call.peer);
+  if (verb->target == TargetKind::none && !call.targets.empty()) {
+    fmt::print(console.err, "This command will ignore resource names!\n");
+  }
+  Targets targets;
+  if (verb->target != TargetKind::none) targets = select_targets(call.targets, locals);
+  const std::string wrong = wrong_targets(*verb, targets);
+  if (!wrong.empty()) {
+    fmt::print(console.err, "{}\n", wrong);
+    return exit_usage;
+  }
+  StepRunner runner(tools, console, call.dry_run, call.verbose > 0);
+  const Context context{call, tools, runner, config, locals, host, console};
+  return run_verb(context, *verb, targets.list);
+}
+
+}  // namespace replicator::adm

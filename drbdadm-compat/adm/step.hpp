@@ -1,0 +1,24 @@
+// One call of drbdsetup or drbdmeta: what drbdadm is made of. A step is data first, so that it can
+// be shown
+// (`drbdadm -d`), compared in tests, and then run.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace replicator::adm {
+
+enum class Tool : std::uint8_t { drbdsetup, drbdmeta };
+
+struct Step {
+  Tool tool = Tool::drbdsetup;
+  std::vector<std::string> arguments;
+
+  bool operator==(const Step&) const = default;
+};
+
+// As one would type it; words that a shell would split are quoted.
+std::string text(const Step& step);
+
+}  // namespace replicator::adm

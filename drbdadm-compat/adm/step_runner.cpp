@@ -1,0 +1,51 @@
+#include "adm/step_runner.hpp"
+
+#include <fmt/core.h>
+
+namespace replicator::adm {
+
+namespace {
+constexpr int first_failure = 10;  // below are answers, such as 5 for a wait that ran out
+constexpr int could_not_run = 20;
+}  // namespace
+
+void StepRunner::announce(const std::string& line) { announced_ = line; }
+
+// Every other command finds nothing configured when no daemon runs, which is the truth.
+bool StepRunner::needs_daemon(const Step& step) const {
+  return step.tool == Tool::drbdsetup && !step.arguments.empty() &&
+         step.arguments.front() == "new-resource";
+}
+
+int StepRunner::run(const Step& step) {
+  if (dry_run_ || verbose_) {
+    if (!announced_.empty()) fmt::print(console_.out, "{}\n", announced_);
+    announced_.clear();
+    fmt::print(console_.out, "{}\n", text(step));
+    std::fflush(console_.out);
+  }
+  if (dry_run_) return 0;
+  if (needs_daemon(step)) {
+    const std::string problem = tools_.start_daemon();
+    if (!problem.empty()) {
+      fmt::print(console_.err, "drbdadm: {}\n", problem);
+      return could_not_run;
+    }
+  }
+  const int code = step.tool == Tool::drbdsetup ? tools_.drbdsetup(step.arguments)
+                                                : tools_.drbdmeta(step.arguments);
+  if (code >= first_failure) {
+    fmt::print(console_.err, "Command '{}' terminated with exit code {}\n", text(step), code);
+  }
+  return code;
+}
+
+int StepRunner::run(const std::vector<Step>& steps) {
+  for (const Step& step : steps) {
+    const int code = run(step);
+    if (code != 0) return code;
+  }
+  return 0;
+}
+
+}  // namespace replicator::adm

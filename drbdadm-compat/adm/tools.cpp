@@ -1,0 +1,123 @@
+#include "adm/tools.hpp"
+
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <limits.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <spawn.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <cstdlib>
+#include <cstring>
+
+#include "command/drbdsetup.hpp"
+#include "metatool/drbdmeta.hpp"
+
+extern char** environ;
+
+namespace replicator::adm {
+namespace {
+
+constexpr std::uint32_t answer_deadline_ms = 5000;
+
+// The daemon of the same installation: beside this program, else wherever PATH finds one.
+std::string daemon_program() {
+  char self[PATH_MAX];
+  const ssize_t length = ::readlink("/proc/self/exe", self, sizeof self - 1);
+  if (length > 0) {
+    const std::string path(self, static_cast<std::size_t>(length));
+    std::string beside = path.substr(0, path.rfind('/') + 1) + "polluxd";
+    if (::access(beside.c_str(), X_OK) == 0) return beside;
+  }
+  return "polluxd";
+}
+
+std::string numeric(const sockaddr& address) {
+  char text[INET6_ADDRSTRLEN] = "";
+  if (address.sa_family == AF_INET) {
+    sockaddr_in v4{};
+    std::memcpy(&v4, &address, sizeof v4);
+    ::inet_ntop(AF_INET, &v4.sin_addr, text, sizeof text);
+  } else if (address.sa_family == AF_INET6) {
+    sockaddr_in6 v6{};
+    std::memcpy(&v6, &address, sizeof v6);
+    ::inet_ntop(AF_INET6, &v6.sin6_addr, text, sizeof text);
+  }
+  return text;
+}
+
+std::vector<std::string> local_addresses() {
+  std::vector<std::string> addresses;
+  ifaddrs* list = nullptr;
+  if (::getifaddrs(&list) != 0) return addresses;
+  for (const ifaddrs* item = list; item != nullptr; item = item->ifa_next) {
+    if (item->ifa_addr == nullptr) continue;
+    std::string text = numeric(*item->ifa_addr);
+    if (!text.empty()) addresses.push_back(std::move(text));
+  }
+  ::freeifaddrs(list);
+  return addresses;
+}
+
+}  // namespace
+
+int LocalTools::drbdsetup(std::span<const std::string> arguments) {
+  return command::run_drbdsetup(arguments, console_.out, console_.err, client_);
+}
+
+int LocalTools::drbdmeta(std::span<const std::string> arguments) {
+  return metatool::run_drbdmeta(arguments, stdin, console_.out, console_.err);
+}
+
+bool LocalTools::daemon_runs() const {
+  control::Request request;
+  request.command = "ping";
+  const Result<control::Reply> reply = client_.call(request, answer_deadline_ms);
+  // One that is there but does not answer must not get a rival.
+  return reply.ok() || reply.error().fault() != Fault::not_found;
+}
+
+std::string LocalTools::start_daemon() {
+  if (daemon_runs()) return {};
+  const std::string program = daemon_program();
+  std::string option = "--background";
+  char* const arguments[] = {const_cast<char*>(program.c_str()), option.data(), nullptr};
+  pid_t child = 0;
+  const int error = ::posix_spawnp(&child, program.c_str(), nullptr, nullptr, arguments, environ);
+  if (error != 0) return program + " could not be started: " + std::strerror(error);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return program + ": waiting for it failed: " + std::strerror(errno);
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  // Two calls may have started one each: the second gives way to the first.
+  if (daemon_runs()) return {};
+  return program + " did not start; its log or 'polluxd --foreground' says why";
+}
+
+std::vector<control::ResourceShow> LocalTools::running() {
+  control::Request request;
+  request.command = "show";
+  request.object = "all";
+  const Result<control::Reply> reply = client_.call(request, answer_deadline_ms);
+  if (!reply) return {};
+  Result<std::vector<control::ResourceShow>> shown = control::decode_show(reply->data);
+  if (!shown) return {};
+  return std::move(*shown);
+}
+
+config::HostFacts LocalTools::host() {
+  config::HostFacts facts;
+  utsname names{};
+  ::uname(&names);
+  const char* told = std::getenv("__DRBD_NODE__");
+  facts.node_name = told != nullptr && *told != '\0' ? told : names.nodename;
+  facts.addresses = local_addresses();
+  return facts;
+}
+
+}  // namespace replicator::adm

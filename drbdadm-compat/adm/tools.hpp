@@ -1,0 +1,60 @@
+// What drbdadm reaches outside its own process: the two low-level tools, the daemon, the
+// configuration files. A seam, so that every verb is tested without a daemon and without a disk.
+#pragma once
+
+#include <cstdint>
+#include <cstdio>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "config/files.hpp"
+#include "config/resolve.hpp"
+#include "control/client.hpp"
+#include "control/status_json.hpp"
+
+namespace replicator::adm {
+
+class Tools {
+ public:
+  virtual ~Tools() = default;
+  // Exit codes of the tools; their output goes where `console` says.
+  virtual int drbdsetup(std::span<const std::string> arguments) = 0;
+  virtual int drbdmeta(std::span<const std::string> arguments) = 0;
+  // Starts polluxd unless it runs. Empty, or why it could not be started.
+  virtual std::string start_daemon() = 0;
+  // The running configuration; nothing when no daemon runs.
+  virtual std::vector<control::ResourceShow> running() = 0;
+  virtual config::HostFacts host() = 0;
+  virtual config::Files& files() = 0;
+};
+
+// Where a command's text goes.
+struct Console {
+  std::FILE* out = stdout;
+  std::FILE* err = stderr;
+};
+
+// The real ones, in this process.
+class LocalTools final : public Tools {
+ public:
+  LocalTools(Console console, std::string socket_path = control::default_socket_path)
+      : console_(console), client_(std::move(socket_path)) {}
+
+  int drbdsetup(std::span<const std::string> arguments) override;
+  int drbdmeta(std::span<const std::string> arguments) override;
+  std::string start_daemon() override;
+  std::vector<control::ResourceShow> running() override;
+  config::HostFacts host() override;
+  config::Files& files() override { return files_; }
+
+ private:
+  [[nodiscard]] bool daemon_runs() const;
+
+  Console console_;
+  control::Client client_;
+  config::RealFiles files_;
+};
+
+}  // namespace replicator::adm
