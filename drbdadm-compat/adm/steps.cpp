@@ -67,6 +67,7 @@ Step attach_step(const LocalVolume& volume, const Locals& all) {
 Step connect_step(const LocalResource& resource, const Locals& all) {
   Step step = setup({"connect", resource.name(), address_word(*resource.local_address),
                      address_word(*resource.peer_address)});
+  if (!resource.peer_name.empty()) step.arguments.push_back("--_name=" + resource.peer_name);
   append(step, option_words(resource.net, all));
   return step;
 }

@@ -78,7 +78,7 @@ bool LocalTools::daemon_runs() const {
   request.command = "ping";
   const Result<control::Reply> reply = client_.call(request, answer_deadline_ms);
   // One that is there but does not answer must not get a rival.
-  return reply.ok() || reply.error().fault() != Fault::not_found;
+  return reply.has_value() || reply.error().fault() != Fault::not_found;
 }
 
 std::string LocalTools::start_daemon() {

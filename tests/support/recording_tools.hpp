@@ -1,0 +1,75 @@
+// drbdadm's surroundings in memory: notes which steps were run and answers as told.
+#pragma once
+
+#include <cstdio>
+#include <cstdlib>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "adm/drbdadm.hpp"
+#include "adm/step.hpp"
+#include "tests/support/memory_files.hpp"
+
+namespace replicator::test {
+
+class RecordingTools final : public adm::Tools {
+ public:
+  MemoryFiles memory;
+  config::HostFacts facts{"alfa", {"127.0.0.1", "10.77.0.1"}};
+  std::vector<control::ResourceShow> shown;
+  std::map<std::string, int> codes;  // by the text of a step; 0 otherwise
+  std::string start_problem;
+  std::vector<std::string> ran;
+  unsigned starts = 0;
+
+  int drbdsetup(std::span<const std::string> arguments) override {
+    return note(adm::Tool::drbdsetup, arguments);
+  }
+  int drbdmeta(std::span<const std::string> arguments) override {
+    return note(adm::Tool::drbdmeta, arguments);
+  }
+  std::string start_daemon() override {
+    ++starts;
+    return start_problem;
+  }
+  std::vector<control::ResourceShow> running() override { return shown; }
+  config::HostFacts host() override { return facts; }
+  config::Files& files() override { return memory; }
+
+ private:
+  int note(adm::Tool tool, std::span<const std::string> arguments) {
+    adm::Step step{tool, {arguments.begin(), arguments.end()}};
+    ran.push_back(adm::text(step));
+    const auto found = codes.find(ran.back());
+    return found == codes.end() ? 0 : found->second;
+  }
+};
+
+// One run of drbdadm, with what it printed.
+struct AdmRun {
+  int code = 0;
+  std::string out;
+  std::string err;
+};
+
+inline AdmRun run_adm(RecordingTools& tools, const std::vector<std::string>& words) {
+  char* out = nullptr;
+  char* err = nullptr;
+  std::size_t out_size = 0;
+  std::size_t err_size = 0;
+  adm::Console console;
+  console.out = ::open_memstream(&out, &out_size);
+  console.err = ::open_memstream(&err, &err_size);
+  AdmRun run;
+  run.code = adm::run_drbdadm(words, tools, console);
+  std::fclose(console.out);
+  std::fclose(console.err);
+  run.out.assign(out, out_size);
+  run.err.assign(err, err_size);
+  std::free(out);
+  std::free(err);
+  return run;
+}
+
+}  // namespace replicator::test

@@ -1,0 +1,227 @@
+// Every verb as the steps it consists of; refusals with drbdadm's texts and exit codes.
+#include "adm/drbdadm.hpp"
+
+#include <gtest/gtest.h>
+
+#include "tests/support/recording_tools.hpp"
+
+namespace replicator::test {
+namespace {
+
+using Lines = std::vector<std::string>;
+
+constexpr const char* two_resources = R"(
+common { net { protocol C; } }
+resource r0 {
+  disk { resync-rate 10M; }
+  on alfa { device /dev/drbd0; disk /dev/vdb; meta-disk internal; address 10.77.0.1:7789; }
+  on bravo { device /dev/drbd0; disk /dev/vdb; meta-disk internal; address 10.77.0.2:7789; }
+}
+resource web {
+  volume 0 { device minor 10; disk /dev/vg/a; meta-disk internal; }
+  volume 1 { device minor 11; disk /dev/vg/b; meta-disk /dev/vg/meta [1]; }
+  on alfa { address 10.77.0.1:7790; }
+  on bravo { address 10.77.0.2:7790; }
+}
+)";
+
+class Drbdadm : public ::testing::Test {
+ protected:
+  Drbdadm() { tools.memory.files["/etc/drbd.conf"] = two_resources; }
+  AdmRun run(const Lines& words) { return run_adm(tools, words); }
+  RecordingTools tools;
+};
+
+const Lines up_r0 = {"drbdsetup new-resource r0", "drbdsetup new-minor r0 0 0",
+                     "drbdmeta 0 v08 /dev/vdb internal apply-al",
+                     "drbdsetup attach 0 /dev/vdb /dev/vdb internal --resync-rate=10M",
+                     "drbdsetup connect r0 ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789 --_name=bravo --protocol=C"};
+
+std::string lines(const Lines& all) {
+  std::string text;
+  for (const std::string& line : all)
+    text += line + "\n";
+  return text;
+}
+
+TEST_F(Drbdadm, UpRunsTheStepsOfTheOriginal) {
+  const AdmRun result = run({"up", "r0"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.err, "");
+  EXPECT_EQ(result.out, "");
+  EXPECT_EQ(tools.ran, up_r0);
+  EXPECT_EQ(tools.starts, 1U);
+}
+
+TEST_F(Drbdadm, DryRunShowsTheSameAndRunsNothing) {
+  const AdmRun result = run({"-d", "up", "r0"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(result.out, lines(up_r0));
+  EXPECT_TRUE(tools.ran.empty());
+  EXPECT_EQ(tools.starts, 0U);
+}
+
+TEST_F(Drbdadm, UpAllBuildsStageByStage) {
+  run({"up", "all"});
+  const Lines expected = {
+      "drbdsetup new-resource r0",
+      "drbdsetup new-minor r0 0 0",
+      "drbdsetup new-resource web",
+      "drbdsetup new-minor web 10 0",
+      "drbdsetup new-minor web 11 1",
+      "drbdmeta 0 v08 /dev/vdb internal apply-al",
+      "drbdsetup attach 0 /dev/vdb /dev/vdb internal --resync-rate=10M",
+      "drbdmeta 10 v08 /dev/vg/a internal apply-al",
+      "drbdsetup attach 10 /dev/vg/a /dev/vg/a internal",
+      "drbdmeta 11 v08 /dev/vg/meta 1 apply-al",
+      "drbdsetup attach 11 /dev/vg/b /dev/vg/meta 1",
+      "drbdsetup connect r0 ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789 --_name=bravo --protocol=C",
+      "drbdsetup connect web ipv4:10.77.0.1:7790 ipv4:10.77.0.2:7790 --_name=bravo --protocol=C"};
+  EXPECT_EQ(tools.ran, expected);
+}
+
+TEST_F(Drbdadm, UpWithoutMetaDataTriesNoAttach) {
+  tools.codes["drbdmeta 0 v08 /dev/vdb internal apply-al"] = 20;
+  const AdmRun result = run({"up", "r0"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(tools.ran.size(), 3U);
+  EXPECT_EQ(result.err,
+            "Command 'drbdmeta 0 v08 /dev/vdb internal apply-al' terminated with exit code 20\n");
+}
+
+TEST_F(Drbdadm, UpOfOneThatIsUpSaysWhatToUseInstead) {
+  control::ResourceShow running;
+  running.name = "r0";
+  running.volumes.resize(1);
+  running.volumes[0].backing.emplace();
+  tools.shown.push_back(running);
+  tools.codes["drbdmeta 0 v08 /dev/vdb internal apply-al"] = 20;
+  const AdmRun result = run({"up", "r0"});
+  EXPECT_EQ(result.code, 1);
+  EXPECT_NE(result.err.find("r0: already up; use 'drbdadm adjust r0'\n"), std::string::npos);
+}
+
+TEST_F(Drbdadm, ADaemonThatDoesNotStartEndsIt) {
+  tools.start_problem = "polluxd did not start";
+  const AdmRun result = run({"up", "all"});
+  EXPECT_EQ(result.code, 20);
+  EXPECT_EQ(result.err, "drbdadm: polluxd did not start\n");
+  EXPECT_TRUE(tools.ran.empty());
+}
+
+struct VerbRow {
+  Lines words;
+  Lines steps;
+};
+
+TEST_F(Drbdadm, VerbsAreSteps) {
+  const VerbRow rows[] = {
+      {{"down", "r0"}, {"drbdsetup down r0"}},
+      {{"primary", "r0"}, {"drbdsetup primary 0"}},
+      {{"primary", "--force", "r0"}, {"drbdsetup primary 0 --force"}},
+      {{"--", "--overwrite-data-of-peer", "primary", "r0"},
+       {"drbdsetup primary 0 --overwrite-data-of-peer"}},
+      {{"--", "-o", "primary", "r0"}, {"drbdsetup primary 0 -o"}},
+      {{"primary", "web"}, {"drbdsetup primary 10", "drbdsetup primary 11"}},
+      {{"secondary", "web/1"}, {"drbdsetup secondary 11"}},
+      {{"secondary", "minor-10"}, {"drbdsetup secondary 10"}},
+      {{"attach", "r0"},
+       {"drbdmeta 0 v08 /dev/vdb internal apply-al",
+        "drbdsetup attach 0 /dev/vdb /dev/vdb internal --resync-rate=10M"}},
+      {{"detach", "--force", "r0"}, {"drbdsetup detach 0 --force"}},
+      {{"--", "--discard-my-data", "connect", "r0"},
+       {"drbdsetup connect r0 ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789 --_name=bravo --protocol=C "
+        "--discard-my-data"}},
+      {{"disconnect", "r0"}, {"drbdsetup disconnect ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789"}},
+      {{"create-md", "r0"}, {"drbdmeta 0 v08 /dev/vdb internal create-md"}},
+      {{"--", "--force", "create-md", "r0"},
+       {"drbdmeta 0 v08 /dev/vdb internal create-md --force"}},
+      {{"role", "r0"}, {"drbdsetup role 0"}},
+      {{"cstate", "web"}, {"drbdsetup cstate 10", "drbdsetup cstate 11"}},
+      {{"dstate", "r0"}, {"drbdmeta 0 v08 /dev/vdb internal dstate"}},
+      {{"invalidate", "r0"}, {"drbdmeta 0 v08 /dev/vdb internal invalidate"}},
+      {{"status"}, {"drbdsetup status all"}},
+      {{"status", "r0"}, {"drbdsetup status r0"}},
+      {{"disk-options", "r0"}, {"drbdsetup disk-options 0 --set-defaults --resync-rate=10M"}},
+      {{"wait-sync", "r0"}, {"drbdsetup wait-sync 0"}},
+  };
+  for (const VerbRow& row : rows) {
+    tools.ran.clear();
+    const AdmRun result = run(row.words);
+    EXPECT_EQ(result.code, 0) << row.words.front() << result.err;
+    EXPECT_EQ(tools.ran, row.steps);
+  }
+}
+
+TEST_F(Drbdadm, ARunningDeviceIsAskedInsteadOfItsMetaData) {
+  control::ResourceShow running;
+  running.name = "r0";
+  running.volumes.resize(1);
+  running.volumes[0].backing.emplace();
+  tools.shown.push_back(running);
+  run({"dstate", "r0"});
+  run({"invalidate", "r0"});
+  const Lines expected = {"drbdsetup dstate 0", "drbdsetup invalidate 0"};
+  EXPECT_EQ(tools.ran, expected);
+}
+
+struct RefusalRow {
+  Lines words;
+  int code;
+  const char* text;
+};
+
+TEST_F(Drbdadm, Refusals) {
+  const RefusalRow rows[] = {
+      {{"frob", "r0"}, 1, "drbdadm: Unknown command 'frob'\n"},
+      {{"primary", "--frob=A", "r0"},
+       1,
+       "drbdadm: unrecognized option '--frob=A'\ntry 'drbdadm help'\n"},
+      {{"up"}, 1, "No resource names specified\n"},
+      {{"up", "nosuch"}, 1, "'nosuch' not defined in your config (for this host).\n"},
+      {{"down", "web/1"},
+       1,
+       "down operates on whole resources, but you specified a specific volume!"},
+      {{"-S", "up", "r0"}, 1, "stacked resources are not supported"},
+      {{"-c", "/nowhere.conf", "up", "r0"}, 20, "/nowhere.conf"},
+  };
+  for (const RefusalRow& row : rows) {
+    const AdmRun result = run(row.words);
+    EXPECT_EQ(result.code, row.code) << result.err;
+    EXPECT_NE(result.err.find(row.text), std::string::npos) << result.err;
+    EXPECT_TRUE(tools.ran.empty());
+  }
+}
+
+TEST_F(Drbdadm, AFailureDoesNotStopTheOtherResources) {
+  tools.codes["drbdsetup primary 0"] = 17;
+  tools.codes["drbdsetup primary 10"] = 11;
+  const AdmRun result = run({"primary", "all"});
+  EXPECT_EQ(result.code, 17);
+  const Lines expected = {"drbdsetup primary 0", "drbdsetup primary 10"};
+  EXPECT_EQ(tools.ran, expected);
+  EXPECT_NE(result.err.find("Command 'drbdsetup primary 0' terminated with exit code 17\n"),
+            std::string::npos);
+}
+
+TEST_F(Drbdadm, AConfigurationErrorNamesFileAndLine) {
+  tools.memory.files["/etc/drbd.conf"] = "resource r0 {\n  frob;\n}\n";
+  const AdmRun result = run({"up", "r0"});
+  EXPECT_EQ(result.code, 10);
+  EXPECT_NE(result.err.find("/etc/drbd.conf:2"), std::string::npos) << result.err;
+  EXPECT_TRUE(tools.ran.empty());
+}
+
+TEST_F(Drbdadm, LinesForScripts) {
+  EXPECT_EQ(run({"sh-resources"}).out, "r0 web\n");
+  EXPECT_EQ(run({"sh-dev", "web"}).out, "/dev/drbd10\n/dev/drbd11\n");
+  EXPECT_EQ(run({"sh-ll-dev", "web"}).out, "/dev/vg/a\n/dev/vg/b\n");
+  EXPECT_EQ(run({"sh-md-dev", "web/1"}).out, "/dev/vg/meta\n");
+  EXPECT_EQ(run({"sh-md-idx", "web"}).out, "internal\n1\n");
+  EXPECT_EQ(run({"sh-resource", "minor-11"}).out, "web\n");
+  EXPECT_EQ(run({"sh-ip", "r0"}).out, "10.77.0.1\n");
+  EXPECT_EQ(run({"sh-nop"}).code, 0);
+}
+
+}  // namespace
+}  // namespace replicator::test
