@@ -69,6 +69,8 @@ class Reader {
   void long_option(const std::string& word) {
     const std::size_t equals = word.find('=');
     const General* option = find_name(std::string_view(word).substr(2, equals - 2));
+    // `status --verbose` asks for more status, not for the echo of commands.
+    if (option != nullptr && option->letter == 'v' && call_.verb == "status") option = nullptr;
     if (option == nullptr) {
       if (call_.verb.empty()) unknown(word);
       else call_.passed.push_back(word);

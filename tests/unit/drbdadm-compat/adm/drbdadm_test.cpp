@@ -142,6 +142,7 @@ TEST_F(Drbdadm, VerbsAreSteps) {
       {{"invalidate", "r0"}, {"drbdmeta 0 v08 /dev/vdb internal invalidate"}},
       {{"status"}, {"drbdsetup status all"}},
       {{"status", "r0"}, {"drbdsetup status r0"}},
+      {{"status", "--verbose", "--statistics"}, {"drbdsetup status all --verbose --statistics"}},
       {{"disk-options", "r0"}, {"drbdsetup disk-options 0 --set-defaults --resync-rate=10M"}},
       {{"wait-sync", "r0"}, {"drbdsetup wait-sync 0"}},
   };
