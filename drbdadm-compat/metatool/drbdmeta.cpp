@@ -84,7 +84,9 @@ int perform(Session& session, const std::string& command_line) {
 }
 
 int run(const MetaCall& call, Console& console, const std::string& command_line) {
-  OpenRequest request{call.meta_device, call.force, false};
+  // A file that holds meta data already was meant when they were created.
+  const bool accept_file = call.force || call.command->action != MetaAction::create_md;
+  OpenRequest request{call.meta_device, accept_file, false};
   bool stale = false;
   Result<std::unique_ptr<MetaDevice>> device = open_meta_device(request);
   if (!device && device.error().fault() == Fault::busy && call.force && !call.command->writes) {
