@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "uring/poll_policy.hpp"
 #include "uring/reactor.hpp"
 
 namespace replicator::uring {
@@ -125,7 +126,8 @@ struct Reactor::Impl final : io::Backend {
   std::unique_ptr<BlockingPool> blocking;
   bool watching_blocking = false;
   bool stopping = false;
-  std::int64_t gap_ns = 1000000;  // how long waits have been lately
+  PollPolicy poll_policy;
+  unsigned reaped_before_wait = 0;
 
   std::unique_ptr<io::Storage> storage;
   std::unique_ptr<io::Network> network;

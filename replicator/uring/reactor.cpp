@@ -18,10 +18,7 @@ namespace replicator::uring {
 namespace {
 
 constexpr std::size_t requests_per_block = 256;
-constexpr std::uint64_t ignored = 0;                // user data of timeouts and cancels
-constexpr std::int64_t poll_window_ns = 60000;      // look this long before blocking …
-constexpr std::int64_t poll_worth_gap_ns = 100000;  // … while waits have been shorter than this
-constexpr std::int64_t gap_forgotten_ns = 2000000;
+constexpr std::uint64_t ignored = 0;  // user data of timeouts and cancels
 
 int io_uring_disabled_setting() {
   std::FILE* file = std::fopen("/proc/sys/kernel/io_uring_disabled", "re");
@@ -251,13 +248,13 @@ void Reactor::Impl::enter_kernel() {
     if (defer_taskrun) io_uring_submit_and_get_events(&ring);
     else io_uring_submit(&ring);
   }
-  if (reap() != 0) return;
-  wait_for_completion();
-  reap();
+  const unsigned reaped = reap();
+  reaped_before_wait += reaped;
+  if (reaped == 0) wait_for_completion();
 }
 
 bool Reactor::Impl::poll_a_while() {
-  const std::int64_t until = nanoseconds() + poll_window_ns;
+  const std::int64_t until = nanoseconds() + PollPolicy::poll_ns;
   do {
     if (defer_taskrun) io_uring_get_events(&ring);
     if (io_uring_cq_ready(&ring) != 0) return true;
@@ -271,8 +268,10 @@ void Reactor::Impl::wait_for_completion() {
   std::int64_t patience = INT64_MAX;
   if (!timers.empty()) patience = timers.front().when - begun;
   if (patience <= 0) return;
-  const bool poll = options.poll && gap_ns < poll_worth_gap_ns && patience > poll_window_ns;
+  const bool poll =
+      options.poll && poll_policy.should_poll(begun) && patience > PollPolicy::poll_ns;
   if (!poll || !poll_a_while()) {
+    poll_policy.sleeps(begun);
     io_uring_cqe* cqe = nullptr;
     if (timers.empty()) {
       io_uring_wait_cqe(&ring, &cqe);
@@ -283,8 +282,10 @@ void Reactor::Impl::wait_for_completion() {
       io_uring_wait_cqe_timeout(&ring, &cqe, &limit);
     }
   }
-  const std::int64_t waited = std::min(nanoseconds() - begun, gap_forgotten_ns);
-  gap_ns += (waited - gap_ns) / 8;
+  const std::int64_t now = nanoseconds();
+  const unsigned completions = reap();
+  poll_policy.waited(now, now - begun, completions + reaped_before_wait);
+  reaped_before_wait = 0;
 }
 
 void Reactor::Impl::watch_blocking() {
