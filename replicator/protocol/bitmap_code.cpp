@@ -97,15 +97,11 @@ VliCode vli_decode(std::uint64_t window, unsigned available) noexcept {
   return VliCode{};
 }
 
-BitmapSender::BitmapSender(std::span<const std::uint64_t> words, std::uint64_t bits,
-                           int agreed_version, bool use_rle)
-    : words_(words),
-      bits_(bits),
+BitmapSender::BitmapSender(std::uint64_t bits, int agreed_version, bool use_rle)
+    : bits_(bits),
       capacity_(capacity_for(agreed_version)),
       use_rle_(use_rle && agreed_version >= 90),
-      done_(bits == 0) {
-  ensure(words.size() == ceil_div(bits, 64));
-}
+      done_(bits == 0) {}
 
 bool BitmapSender::bit(std::uint64_t at) const noexcept {
   return ((words_[at / 64] >> (at % 64)) & 1U) != 0;
@@ -151,7 +147,9 @@ BitmapChunk BitmapSender::plain(Bytes out) {
   return BitmapChunk{Packet::bitmap, count * 8};
 }
 
-BitmapChunk BitmapSender::next(Bytes out) {
+BitmapChunk BitmapSender::next(std::span<const std::uint64_t> words, Bytes out) {
+  ensure(words.size() == ceil_div(bits_, 64));
+  words_ = words;
   if (use_rle_ && bit_offset_ < bits_) {
     const std::size_t bytes = compress(out);
     if (bytes != 0) {
@@ -164,13 +162,14 @@ BitmapChunk BitmapSender::next(Bytes out) {
   return plain(out);
 }
 
-BitmapReceiver::BitmapReceiver(std::span<std::uint64_t> words, std::uint64_t bits,
-                               int agreed_version)
-    : words_(words), bits_(bits), capacity_(capacity_for(agreed_version)), complete_(bits == 0) {
-  ensure(words.size() == ceil_div(bits, 64));
-}
+BitmapReceiver::BitmapReceiver(std::uint64_t bits, int agreed_version)
+    : bits_(bits), capacity_(capacity_for(agreed_version)), complete_(bits == 0) {}
 
-Status BitmapReceiver::feed(Packet packet, ConstBytes payload) {
+Status BitmapReceiver::feed(std::span<std::uint64_t> words, Packet packet, ConstBytes payload) {
+  if (words.size() != ceil_div(bits_, 64)) {
+    return Status(Fault::protocol_error, "bitmap: resized during the exchange");
+  }
+  words_ = words;
   if (complete_) return Status(Fault::protocol_error, "bitmap: more than complete");
   return packet == Packet::compressed_bitmap ? compressed(payload) : plain(payload);
 }

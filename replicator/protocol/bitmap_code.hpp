@@ -20,15 +20,14 @@ struct BitmapChunk {
   std::size_t bytes = 0;  // of payload
 };
 
-// Produces the packets of one transfer. `words` are just enough for `bits`. The words may change
-// meanwhile; each is read once per packet.
+// Produces the packets of one transfer of `bits` bits. The words, just enough for them, are lent
+// for one call at a time: bits may change in between.
 class BitmapSender {
  public:
-  BitmapSender(std::span<const std::uint64_t> words, std::uint64_t bits, int agreed_version,
-               bool use_rle);
+  BitmapSender(std::uint64_t bits, int agreed_version, bool use_rle);
   [[nodiscard]] bool done() const noexcept { return done_; }
   // The next packet's payload into `out` (4096 bytes are enough).
-  BitmapChunk next(Bytes out);
+  BitmapChunk next(std::span<const std::uint64_t> words, Bytes out);
 
  private:
   std::size_t compress(Bytes out);
@@ -36,7 +35,7 @@ class BitmapSender {
   [[nodiscard]] bool bit(std::uint64_t at) const noexcept;
   [[nodiscard]] std::uint64_t run_end(std::uint64_t from, bool value) const noexcept;
 
-  std::span<const std::uint64_t> words_;
+  std::span<const std::uint64_t> words_;  // during a call
   std::uint64_t bits_;
   std::size_t capacity_;  // payload bytes of a packet
   bool use_rle_;
@@ -45,11 +44,12 @@ class BitmapSender {
   bool done_ = false;
 };
 
-// Merges (ORs) received packets into `words`, which are just enough for `bits`.
+// Merges (ORs) received packets into words that are lent for one call at a time. A bitmap that is
+// no longer of `bits` bits is a protocol error: nobody resizes a device during the exchange.
 class BitmapReceiver {
  public:
-  BitmapReceiver(std::span<std::uint64_t> words, std::uint64_t bits, int agreed_version);
-  Status feed(Packet packet, ConstBytes payload);
+  BitmapReceiver(std::uint64_t bits, int agreed_version);
+  Status feed(std::span<std::uint64_t> words, Packet packet, ConstBytes payload);
   [[nodiscard]] bool complete() const noexcept { return complete_; }
 
  private:
@@ -57,7 +57,7 @@ class BitmapReceiver {
   Status compressed(ConstBytes payload);
   void set_run(std::uint64_t from, std::uint64_t end) noexcept;
 
-  std::span<std::uint64_t> words_;
+  std::span<std::uint64_t> words_;  // during a call
   std::uint64_t bits_;
   std::size_t capacity_;
   std::uint64_t bit_offset_ = 0;

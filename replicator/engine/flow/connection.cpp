@@ -156,8 +156,7 @@ Task<void> Connection::clean_up_link() {
   epoch_size_ = 0;
   ensure(epoch_active_ == 0);
   in_sync_after_barrier_.clear();
-  bitmap_receiver_.reset();
-  bitmap_volume_ = nullptr;
+  forget_bitmap_transfer();
   co_await resource_.after_connection_loss();
   link_.reset();
 }

@@ -226,6 +226,8 @@ class Connection {
   std::vector<InSync> in_sync_after_barrier_;
 
   // Incoming bitmap of one volume at a time.
+  // Drops a transfer that was begun; what was merged stays, and is counted.
+  void forget_bitmap_transfer();
   std::unique_ptr<BitmapReceiver> bitmap_receiver_;
   Volume* bitmap_volume_ = nullptr;
 

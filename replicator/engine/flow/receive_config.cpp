@@ -334,6 +334,9 @@ Task<Status> Connection::apply_peer_state(Volume& volume, const VolumeState& pee
     send_uuids(volume);
     send_state(volume);
   }
+  // After a detach a transfer may have been left half done; this is a new one.
+  const bool exchange = next == C::wf_bitmap_s || next == C::wf_bitmap_t;
+  if (exchange && before.connection != next && bitmap_volume_ == &volume) forget_bitmap_transfer();
   if (volume.state_.connection == C::wf_bitmap_s && before.connection != C::wf_bitmap_s) {
     link_tasks_.start(send_bitmap(volume));
   }

@@ -138,15 +138,21 @@ Task<Status> Connection::receive_bitmap(const PacketHeader& header, Volume& volu
   }
   if (bitmap_receiver_ == nullptr) {
     bitmap_volume_ = &volume;
-    Bitmap& bitmap = volume.backing_->bitmap();
-    bitmap_receiver_ = std::make_unique<BitmapReceiver>(bitmap.words(), bitmap.size().value(),
+    bitmap_receiver_ = std::make_unique<BitmapReceiver>(volume.backing_->bitmap().size().value(),
                                                         link.agreed_version);
   }
-  const Status fed = bitmap_receiver_->feed(header.command, payload);
+  const Status fed =
+      bitmap_receiver_->feed(volume.backing_->bitmap().words(), header.command, payload);
   if (!fed.ok() || !bitmap_receiver_->complete()) co_return fed;
   bitmap_receiver_.reset();
   bitmap_volume_ = nullptr;
   co_return co_await bitmap_received(volume);
+}
+
+void Connection::forget_bitmap_transfer() {
+  if (bitmap_receiver_ && bitmap_volume_->backing_) bitmap_volume_->backing_->bitmap().recount();
+  bitmap_receiver_.reset();
+  bitmap_volume_ = nullptr;
 }
 
 Status Connection::receive_out_of_sync(ConstBytes payload, Volume& volume) {

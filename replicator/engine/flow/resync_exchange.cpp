@@ -26,11 +26,17 @@ constexpr std::size_t bitmap_backlog = 256U * 1024U;  // unsent bytes after whic
 
 Task<void> Connection::send_bitmap(Volume& volume) {
   PeerLink& link = *link_;
-  BitmapSender sender(volume.backing_->bitmap().words(), volume.backing_->bitmap().size().value(),
-                      link.agreed_version, options_.use_rle);
+  const BlockCount size = volume.backing_->bitmap().size();
+  BitmapSender sender(size.value(), link.agreed_version, options_.use_rle);
   std::array<std::byte, bitmap_packet_bytes_max> chunk{};
   while (!sender.done() && !link.failed() && volume.backing_) {
-    const BitmapChunk next = sender.next(chunk);
+    // While we waited the disk may have been replaced, or resized by what the peer sent.
+    const Bitmap& bitmap = volume.backing_->bitmap();
+    if (bitmap.size() != size) {
+      fail(ConnectionState::protocol_error, "bitmap resized during the exchange");
+      break;
+    }
+    const BitmapChunk next = sender.next(bitmap.words(), chunk);
     link.send_bytes(Socket::data, next.packet, static_cast<std::uint16_t>(volume.number()),
                     ConstBytes(chunk).first(next.bytes));
     if (link.data.queued_bytes() > bitmap_backlog) {

@@ -42,11 +42,11 @@ void set(Words& words, std::uint64_t from, std::uint64_t count) {
 }
 
 std::vector<Chunk> send(const Words& words, std::uint64_t bits, int version, bool rle) {
-  BitmapSender sender(words, bits, version, rle);
+  BitmapSender sender(bits, version, rle);
   std::vector<Chunk> chunks;
   std::array<std::byte, bitmap_packet_bytes_max> out{};
   while (!sender.done()) {
-    const BitmapChunk chunk = sender.next(out);
+    const BitmapChunk chunk = sender.next(words, out);
     EXPECT_LE(chunk.bytes + header_bytes(version), bitmap_packet_bytes_max);
     chunks.push_back(
         {chunk.packet, {out.begin(), out.begin() + static_cast<std::ptrdiff_t>(chunk.bytes)}});
@@ -57,10 +57,10 @@ std::vector<Chunk> send(const Words& words, std::uint64_t bits, int version, boo
 // What a peer whose bitmap was clear makes of the packets.
 Words receive(const std::vector<Chunk>& chunks, std::uint64_t bits, int version) {
   Words words = empty_words(bits);
-  BitmapReceiver receiver(words, bits, version);
+  BitmapReceiver receiver(bits, version);
   for (const Chunk& chunk : chunks) {
     EXPECT_FALSE(receiver.complete());
-    const Status fed = receiver.feed(chunk.packet, chunk.payload);
+    const Status fed = receiver.feed(words, chunk.packet, chunk.payload);
     EXPECT_TRUE(fed.ok()) << fed.where();
     if (!fed.ok()) break;
   }
@@ -250,9 +250,9 @@ TEST(BitmapCode, ReceivingMergesAndNeverClears) {
   set(theirs, 3, 300);
   for (const bool rle : {true, false}) {
     Words mine = words;
-    BitmapReceiver receiver(mine, 1000, 101);
+    BitmapReceiver receiver(1000, 101);
     for (const Chunk& chunk : send(theirs, 1000, 101, rle))
-      ASSERT_TRUE(receiver.feed(chunk.packet, chunk.payload).ok());
+      ASSERT_TRUE(receiver.feed(mine, chunk.packet, chunk.payload).ok());
     Words both = words;
     set(both, 3, 300);
     EXPECT_EQ(mine, both);
@@ -262,13 +262,13 @@ TEST(BitmapCode, ReceivingMergesAndNeverClears) {
 // Bits that a peer sets in the last word behind the end of the device.
 TEST(BitmapCode, PlainBitsBehindTheEndAreIgnored) {
   Words words = empty_words(70);
-  BitmapReceiver receiver(words, 70, 101);
+  BitmapReceiver receiver(70, 101);
   const std::vector<std::byte> all(16, std::byte{0xff});
-  ASSERT_TRUE(receiver.feed(Packet::bitmap, all).ok());
+  ASSERT_TRUE(receiver.feed(words, Packet::bitmap, all).ok());
   EXPECT_EQ(words[0], ~0ULL);
   EXPECT_EQ(words[1], 0x3fU);
   EXPECT_FALSE(receiver.complete());
-  ASSERT_TRUE(receiver.feed(Packet::bitmap, ConstBytes()).ok());
+  ASSERT_TRUE(receiver.feed(words, Packet::bitmap, ConstBytes()).ok());
   EXPECT_TRUE(receiver.complete());
 }
 
@@ -280,9 +280,9 @@ TEST(BitmapCode, StaleBitsBehindTheEndAreNotRuns) {
 TEST(BitmapCode, PlainChunkMustHaveExactlyTheLengthThatIsDue) {
   for (std::size_t size = 0; size <= 4096; ++size) {
     Words words = empty_words(64 * 600);
-    BitmapReceiver receiver(words, 64 * 600, 101);
+    BitmapReceiver receiver(64 * 600, 101);
     const std::vector<std::byte> payload(size);
-    EXPECT_EQ(receiver.feed(Packet::bitmap, payload).ok(), size == 4080) << size;
+    EXPECT_EQ(receiver.feed(words, Packet::bitmap, payload).ok(), size == 4080) << size;
   }
 }
 
@@ -290,23 +290,37 @@ TEST(BitmapCode, NothingAfterTheEnd) {
   const Words words = empty_words(1000);
   for (const bool rle : {true, false}) {
     Words mine = empty_words(1000);
-    BitmapReceiver receiver(mine, 1000, 101);
+    BitmapReceiver receiver(1000, 101);
     for (const Chunk& chunk : send(words, 1000, 101, rle))
-      ASSERT_TRUE(receiver.feed(chunk.packet, chunk.payload).ok());
+      ASSERT_TRUE(receiver.feed(mine, chunk.packet, chunk.payload).ok());
     ASSERT_TRUE(receiver.complete());
-    EXPECT_FALSE(receiver.feed(Packet::bitmap, ConstBytes()).ok());
+    EXPECT_FALSE(receiver.feed(mine, Packet::bitmap, ConstBytes()).ok());
     const std::vector<std::byte> run = {std::byte{0x62}, std::byte{0}};
-    EXPECT_FALSE(receiver.feed(Packet::compressed_bitmap, run).ok());
+    EXPECT_FALSE(receiver.feed(mine, Packet::compressed_bitmap, run).ok());
+  }
+}
+
+// A device that is resized, or a disk that is replaced, between two packets of a transfer.
+TEST(BitmapCode, ResizedDuringTheExchangeIsRefused) {
+  const std::uint64_t bits = 64 * 1000;
+  const std::vector<Chunk> chunks = send(empty_words(bits), bits, 101, false);
+  for (const std::uint64_t words : {1U, 999U, 1001U, 2000U}) {
+    Words before = empty_words(bits);
+    BitmapReceiver receiver(bits, 101);
+    ASSERT_TRUE(receiver.feed(before, Packet::bitmap, chunks[0].payload).ok());
+    Words after(words);
+    EXPECT_FALSE(receiver.feed(after, Packet::bitmap, chunks[1].payload).ok());
+    EXPECT_FALSE(receiver.complete());
   }
 }
 
 Status feed_bytes(std::uint64_t bits, std::vector<unsigned> bytes) {
   Words words = empty_words(bits);
-  BitmapReceiver receiver(words, bits, 101);
+  BitmapReceiver receiver(bits, 101);
   std::vector<std::byte> payload;
   for (const unsigned byte : bytes)
     payload.push_back(static_cast<std::byte>(byte));
-  return receiver.feed(Packet::compressed_bitmap, payload);
+  return receiver.feed(words, Packet::compressed_bitmap, payload);
 }
 
 TEST(BitmapCode, MalformedCodesAreRefused) {
@@ -334,8 +348,9 @@ TEST(BitmapCode, TruncatedCodesNeverComplete) {
   const std::vector<Chunk> chunks = send(words, bits, 101, true);
   for (std::size_t size = 0; size < chunks[0].payload.size(); ++size) {
     Words mine = empty_words(bits);
-    BitmapReceiver receiver(mine, bits, 101);
-    static_cast<void>(receiver.feed(chunks[0].packet, ConstBytes(chunks[0].payload).first(size)));
+    BitmapReceiver receiver(bits, 101);
+    static_cast<void>(
+        receiver.feed(mine, chunks[0].packet, ConstBytes(chunks[0].payload).first(size)));
     EXPECT_FALSE(receiver.complete());
     for (std::size_t i = 0; i < mine.size(); ++i)
       EXPECT_EQ(mine[i] & ~words[i], 0U);
@@ -349,13 +364,14 @@ TEST(BitmapCode, DamagedCodesStayInside) {
     Random random(seed);
     Words mine = empty_words(bits);
     mine.push_back(0);  // stays clear: nothing is written behind the bitmap
-    BitmapReceiver receiver(std::span(mine).first(mine.size() - 1), bits, 101);
+    const std::span<std::uint64_t> lent = std::span(mine).first(mine.size() - 1);
+    BitmapReceiver receiver(bits, 101);
     for (int packet = 0; packet < 4 && !receiver.complete(); ++packet) {
       std::vector<std::byte> payload(2 + random.below(60));
       for (std::byte& byte : payload)
         byte = static_cast<std::byte>(random.next() & random.next());
       payload[0] = static_cast<std::byte>((random.below(16) << 4U) | 2U);
-      static_cast<void>(receiver.feed(Packet::compressed_bitmap, payload));
+      static_cast<void>(receiver.feed(lent, Packet::compressed_bitmap, payload));
     }
     EXPECT_EQ(mine[mine.size() - 2] & behind, 0U);
     EXPECT_EQ(mine.back(), 0U);

@@ -159,16 +159,16 @@ class Transfer {
  public:
   void feed(const WirePacket& packet) {
     originals_.push_back(packet);
-    const Status fed = receiver_.feed(packet.header.command, packet.payload);
+    const Status fed = receiver_.feed(words_, packet.header.command, packet.payload);
     ASSERT_TRUE(fed.ok()) << fed.where();
   }
   [[nodiscard]] bool complete() const { return receiver_.complete(); }
   void send_again() const {
-    BitmapSender sender(words_, bitmap_bits, version, true);
+    BitmapSender sender(bitmap_bits, version, true);
     for (const WirePacket& original : originals_) {
       ASSERT_FALSE(sender.done());
       std::array<std::byte, bitmap_packet_bytes_max> out{};
-      const BitmapChunk chunk = sender.next(out);
+      const BitmapChunk chunk = sender.next(words_, out);
       EXPECT_EQ(chunk.packet, original.header.command);
       EXPECT_TRUE(equal(ConstBytes(out).first(chunk.bytes), original.payload));
     }
@@ -177,7 +177,7 @@ class Transfer {
 
  private:
   std::vector<std::uint64_t> words_ = std::vector<std::uint64_t>((bitmap_bits + 63) / 64);
-  BitmapReceiver receiver_{words_, bitmap_bits, version};
+  BitmapReceiver receiver_{bitmap_bits, version};
   std::vector<WirePacket> originals_;
 };
 
