@@ -11,7 +11,9 @@
 
 namespace replicator {
 
-inline constexpr int protocol_version_min = 86;
+// Offered. The codec knows versions from 86 on, but before 100 headers name no volume, and before
+// 95 a header cannot announce the amounts of data that we accept and send.
+inline constexpr int protocol_version_min = 100;
 inline constexpr int protocol_version_max = 101;
 inline constexpr int protocol_version_before_features = 80;
 
