@@ -14,9 +14,30 @@ const Json& empty_array() {
   return empty;
 }
 
+// Our own messages nest less than ten deep. Writing a value descends by recursion, so that what
+// nests without end must not become one.
+constexpr unsigned deepest = 32;
+
+bool nests_too_deep(std::string_view text) noexcept {
+  unsigned depth = 0;
+  bool quoted = false;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const char c = text[i];
+    if (c == '\\' && quoted) ++i;
+    else if (c == '"') quoted = !quoted;
+    else if (quoted) continue;
+    else if ((c == '[' || c == '{') && ++depth > deepest) return true;
+    else if ((c == ']' || c == '}') && depth > 0) --depth;
+  }
+  return false;
+}
+
 }  // namespace
 
-Json parse_json(std::string_view text) { return Json::parse(text, nullptr, false); }
+Json parse_json(std::string_view text) {
+  if (nests_too_deep(text)) return Json(Json::value_t::discarded);
+  return Json::parse(text, nullptr, false);
+}
 
 std::string dump_json(const Json& json) {
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);

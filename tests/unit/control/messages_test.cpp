@@ -72,6 +72,15 @@ TEST(Messages, LimitsTheLength) {
 
 TEST(Messages, DeepNestingIsHarmless) {
   EXPECT_FALSE(decode_request(std::string(max_request_bytes - 1, '[')));
+  const auto nested = [](std::size_t depth) {
+    return R"({"code":0,"data":{"x":)" + std::string(depth, '[') + std::string(depth, ']') + "}}";
+  };
+  EXPECT_TRUE(decode_reply(nested(30)));
+  EXPECT_FALSE(decode_reply(nested(31)));
+  EXPECT_FALSE(decode_reply(nested(4'000'000)));
+  // What looks like nesting inside a text is none.
+  EXPECT_TRUE(decode_reply(R"({"code":0,"info":["a\\"],"data":{"x":")" + std::string(100, '[') +
+                           R"(\"{{"}})"));
 }
 
 TEST(Codes, ExitCodesAreThoseOfDrbdsetup) {
