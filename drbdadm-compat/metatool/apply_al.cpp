@@ -85,7 +85,8 @@ Result<std::vector<std::uint32_t>> extents_to_mark(Session& session, const Metad
                                                    ConstBytes ring) {
   const bool primary = (found.superblock.flags & md_flag_primary) != 0;
   Result<std::vector<std::uint32_t>> hot = replay_activity_log(ring, found.superblock.stripes());
-  if (!hot && (!primary || found.superblock.clean())) {
+  const bool applied = (found.superblock.flags & md_flag_al_clean) != 0;
+  if (!hot && (!primary || applied)) {
     session.console.err("{}\nError ignored, no need to apply the AL\n", hot.error().where());
     return std::vector<std::uint32_t>();
   }
@@ -124,11 +125,16 @@ int apply_al(Session& session) {
     session.console.err("Marked additional {} as out-of-sync based on AL.\n",
                         size_text(*marked * block_bytes / 1024));
   }
+  superblock.flags |= md_flag_al_clean;
   if (!empty) {
+    // From here on nobody needs the log, which an interruption would leave damaged; but nobody may
+    // take the device into use before the log is empty, hence still the unclean magic.
+    superblock.magic = md_magic_unclean;
+    const Status applied = write_superblock(session, superblock, found->layout);
+    if (!applied.ok()) return failed(session, applied);
     const Status emptied = initialise_ring(session, *found, ring);
     if (!emptied.ok()) return failed(session, emptied);
   }
-  superblock.flags |= md_flag_al_clean;
   superblock.magic = md_magic_v08;
   const Status written = write_superblock(session, superblock, found->layout);
   if (written.ok()) return exit_ok;

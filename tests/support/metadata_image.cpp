@@ -60,11 +60,14 @@ Status MemoryMetaDevice::write(std::uint64_t offset, ConstBytes from) {
   if (offset < begin() || offset > size_ || from.size() > size_ - offset) {
     return Status(Fault::out_of_range, "write");
   }
-  if (writes_left && writes >= *writes_left) return Status(Fault::io_error, "write", 5);
+  const bool cut = writes_left && writes >= *writes_left;
+  const std::uint64_t arrives = !cut ? ~0ULL : writes == *writes_left ? torn : 0;
   ++writes;
-  std::copy(from.begin(), from.end(),
-            tail_.begin() + static_cast<std::ptrdiff_t>(offset - begin()));
-  return Status();
+  for (std::size_t i = 0; i < from.size(); ++i) {
+    if (((arrives >> (i / 512 % 64)) & 1U) == 0) continue;
+    tail_[static_cast<std::size_t>(offset - begin()) + i] = from[i];
+  }
+  return cut ? Status(Fault::io_error, "write", 5) : Status();
 }
 
 Status MemoryMetaDevice::zero(std::uint64_t offset, std::uint64_t length) {

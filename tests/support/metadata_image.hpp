@@ -26,8 +26,10 @@ class MemoryMetaDevice final : public metatool::MetaDevice {
   MemoryMetaDevice(std::uint64_t size, std::vector<std::byte> tail)
       : size_(size), tail_(std::move(tail)) {}
 
-  // Writes beyond this many fail, as after a power cut.
+  // Writes beyond this many fail, as at a power cut; of the first one that fails the sectors of
+  // `torn` arrive.
   std::optional<unsigned> writes_left;
+  std::uint64_t torn = 0;  // bit n: sectors n, n + 64, …
   unsigned writes = 0;
 
   [[nodiscard]] const std::vector<std::byte>& tail() const noexcept { return tail_; }
