@@ -36,12 +36,10 @@ Result<MetadataOnDisk> read_metadata(Session& session) {
   if (!fits.ok()) return tl::unexpected<Status>(fits);
   MetadataOnDisk found{*parsed, layout_of(session, parsed->stripes())};
   if (!internal) {
-    // An external area may be laid out more generously than it would be today.
-    const auto offset = static_cast<std::uint64_t>(parsed->bm_offset);
-    found.layout.bitmap = found.layout.superblock + offset;
-    found.layout.bitmap_sectors = parsed->md_size_sectors - offset;
+    // The device may have grown since.
     found.layout.md_size = parsed->md_size_sectors;
-    found.layout.bm_offset = parsed->bm_offset;
+    found.layout.bitmap_sectors =
+        parsed->md_size_sectors - static_cast<std::uint32_t>(parsed->bm_offset);
   }
   return found;
 }

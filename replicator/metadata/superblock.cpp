@@ -65,18 +65,13 @@ Status check_geometry(const Superblock& s, MetaDiskIndex index, std::uint64_t da
   const MetadataLayout layout = place_metadata(index, data_capacity, meta_capacity, stripes);
   if (layout.data_limit == 0) return Status(Fault::too_small, "device for its meta data");
   if (s.al_offset != layout.al_offset) return mismatch("al_offset");
-  // For internal meta data every number follows from the device size; an external area may be smaller
-  // than the device that holds it.
-  if (internal || index.kind == MetaDiskIndex::Kind::indexed) {
-    if (s.bm_offset != layout.bm_offset) return mismatch("bm_offset");
-    if (s.md_size_sectors != layout.md_size) return mismatch("md_size_sect");
-  } else {
-    if (s.bm_offset < layout.bm_offset || s.bm_offset % 8 != 0) return mismatch("bm_offset");
-    if (s.md_size_sectors > meta_capacity ||
-        s.md_size_sectors <= static_cast<std::uint32_t>(s.bm_offset)) {
-      return mismatch("md_size_sect");
-    }
-  }
+  if (s.bm_offset != layout.bm_offset) return mismatch("bm_offset");
+  // Internal meta data fills its place exactly; a device for meta data alone may have grown.
+  const bool fits = internal || index.kind == MetaDiskIndex::Kind::indexed
+                        ? s.md_size_sectors == layout.md_size
+                        : s.md_size_sectors <= meta_capacity &&
+                              s.md_size_sectors > static_cast<std::uint32_t>(s.bm_offset);
+  if (!fits) return mismatch("md_size_sect");
   const std::uint64_t bitmap_sectors =
       internal ? layout.bitmap_sectors
                : s.md_size_sectors - static_cast<std::uint32_t>(s.bm_offset);
