@@ -23,6 +23,8 @@ std::uint64_t ResyncPacer::step(std::uint64_t answered_blocks, std::uint64_t in_
     const std::int64_t sectors = controlled(
         static_cast<std::int64_t>(answered_blocks) * block_sectors, in_flight * block_sectors);
     blocks = sectors / block_sectors;
+    // The parameters are the peer's: none of them may stop the resync for good (L3).
+    if (answered_blocks + in_flight_blocks == 0) blocks = std::max<std::int64_t>(blocks, 1);
     if (!application_io) blocks = INT64_MAX / 1024;
   }
   want_ = static_cast<std::uint64_t>(application_io || plan_.empty()

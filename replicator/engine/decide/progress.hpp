@@ -28,7 +28,7 @@ class SyncMarks {
     progress.total_blocks = total_;
     progress.left_blocks = left_blocks < total_ ? left_blocks : total_;
     progress.elapsed_ms = static_cast<std::uint64_t>((now - started_).milliseconds());
-    // The mark before the two youngest.
+    // The second oldest mark: a window of six intervals, about 18 s.
     const Mark& window = marks_[(last_ + 2) % marks_.size()];
     progress.recent_ms = static_cast<std::uint64_t>((now - window.when).milliseconds());
     progress.recent_blocks = window.left > left_blocks ? window.left - left_blocks : 0;
