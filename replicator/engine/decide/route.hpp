@@ -26,9 +26,12 @@ constexpr Route route_write(const VolumeState& s) noexcept {
   return Route::record_only;
 }
 
-// Application I/O is held back in states that pass by themselves.
-constexpr bool accepts_application_io(const VolumeState& s) noexcept {
+// Application I/O is held back in states that pass by themselves. A peer older than protocol 96 can
+// not be told of a range that gets out of sync while the bitmap is on its way, so writes wait for
+// its end.
+constexpr bool accepts_application_io(const VolumeState& s, int agreed_version) noexcept {
   if (s.suspended()) return false;
+  if (s.connection == ConnectionState::wf_bitmap_s && agreed_version < 96) return false;
   if (s.connection == ConnectionState::wf_bitmap_t ||
       s.connection == ConnectionState::wf_sync_uuid) {
     return false;

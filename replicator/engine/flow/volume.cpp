@@ -47,10 +47,15 @@ Status Volume::check(ByteRange range, bool /*writing*/) const noexcept {
   return Status();
 }
 
+bool Volume::accepts_io_now() const noexcept {
+  const Connection* connection = resource_.connection();
+  return accepts_application_io(state_, connection != nullptr ? connection->agreed_version() : 0);
+}
+
 Task<Status> Volume::wait_for_io(bool writing) {
   for (;;) {
     if (state_.role != Role::primary) co_return Status(Fault::read_only, "not Primary");
-    if (accepts_application_io(state_) && (role_settled_ || !writing)) co_return Status();
+    if (accepts_io_now() && (role_settled_ || !writing)) co_return Status();
     io::Event::Wait wait(resource_.changed);
     co_await wait;
   }

@@ -110,6 +110,7 @@ class Volume final : public io::BlockDevice {
   Task<Status> change_split(const Change& change);
   [[nodiscard]] Status check(ByteRange range, bool writing) const noexcept;
   // Waits while application I/O is held back; refuses when it can't be served any more.
+  [[nodiscard]] bool accepts_io_now() const noexcept;
   Task<Status> wait_for_io(bool writing);
   Task<Status> read_somewhere(ByteRange range, Bytes into);
   Task<Status> read_local(ByteRange range, Bytes into);

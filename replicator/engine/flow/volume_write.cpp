@@ -130,7 +130,7 @@ Task<Status> Volume::cover_when_stable(ByteRange range, ActivityHold& hold) {
     if (!covered.ok()) local_io_failed("activity log", -covered.error_number(), range);
     if (!covered.ok() && covered.fault() != Fault::io_error) co_return covered;
     // Other things may have happened meanwhile: look at everything again, holding what we have.
-    if (covered.ok() && accepts_application_io(state_) && has_disk()) {
+    if (covered.ok() && accepts_io_now() && has_disk()) {
       connection = resource_.connection();
       if (connection == nullptr || !connection->log().full()) co_return Status();
     }
