@@ -68,6 +68,7 @@ TEST_SUPPORT_OBJECTS := $(filter $(BUILD)/obj/tests/support/%,$(UNIT_OBJECTS))
 # Fuzz targets: with libFuzzer in the profile "fuzz", else with a main that runs the given files once.
 FUZZ_SOURCES := $(sort $(filter-out tests/fuzz/replay_main.cpp,$(wildcard tests/fuzz/*.cpp)))
 FUZZ_PROGRAMS := $(FUZZ_SOURCES:tests/fuzz/%.cpp=$(BUILD)/fuzz/%)
+FUZZ_SUPPORT := $(BUILD)/obj/tests/support/packet_round_trip.o
 
 .PHONY: all
 all: programs ## build the programs (PROFILE=release|debug|asan|tsan, COMPILER=gcc)
@@ -101,7 +102,7 @@ $(foreach p,$(PROGRAMS),$(eval $(call program_rule,$(p))))
 $(BUILD)/tests/unit: $(UNIT_OBJECTS) $(SIM_LIB_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
-	@$(CXX) $(LDFLAGS) -o $@ $(UNIT_OBJECTS) $(SIM_LIB_OBJECTS) $(LIBRARY) -lgtest -lgtest_main -lz $(LIBS)
+	@$(CXX) $(LDFLAGS) -o $@ $(UNIT_OBJECTS) $(SIM_LIB_OBJECTS) $(LIBRARY) -lgtest -lgtest_main $(LIBS)
 
 $(BUILD)/tests/sim: $(SIM_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
@@ -116,12 +117,12 @@ $(BUILD)/tests/nbd-memory-server: $(BUILD)/obj/tests/support/nbd_memory_server.o
 $(TEST_PROGRAMS): $(BUILD)/tests/%: $(BUILD)/obj/tests/programs/%.o $(TEST_SUPPORT_OBJECTS) $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
-	@$(CXX) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT_OBJECTS) $(LIBRARY) -lz $(LIBS)
+	@$(CXX) $(LDFLAGS) -o $@ $< $(TEST_SUPPORT_OBJECTS) $(LIBRARY) $(LIBS)
 
-$(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(LIBRARY)
+$(FUZZ_PROGRAMS): $(BUILD)/fuzz/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay_main.o $(FUZZ_SUPPORT) $(LIBRARY)
 	@mkdir -p $(@D)
 	@echo "  LD  $@"
-	@$(CXX) $(LDFLAGS) $(if $(filter fuzz,$(PROFILE)),-fsanitize=fuzzer) -o $@ $< $(if $(filter fuzz,$(PROFILE)),,$(BUILD)/obj/tests/fuzz/replay_main.o) $(LIBRARY) $(LIBS)
+	@$(CXX) $(LDFLAGS) $(if $(filter fuzz,$(PROFILE)),-fsanitize=fuzzer) -o $@ $< $(if $(filter fuzz,$(PROFILE)),,$(BUILD)/obj/tests/fuzz/replay_main.o) $(FUZZ_SUPPORT) $(LIBRARY) $(LIBS)
 
 .PHONY: fuzz-programs
 fuzz-programs: $(FUZZ_PROGRAMS)
@@ -156,7 +157,7 @@ sabotage: ## known mistakes must be caught (WHICH=name, N=seeds each)
 clean: ## remove build/
 	rm -rf build
 
--include $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(TEST_PROGRAM_SOURCES:%.cpp=$(BUILD)/obj/%.d) $(wildcard $(BUILD)/obj/tests/fuzz/*.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
+-include $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(TEST_PROGRAM_SOURCES:%.cpp=$(BUILD)/obj/%.d) $(wildcard $(BUILD)/obj/tests/fuzz/*.d) $(FUZZ_SUPPORT:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
 
 PACKAGES := make ccache clang-19 libclang-rt-19-dev g++ liburing-dev libfuse3-dev fuse3 libexpected-dev libfmt-dev \
   nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev \
