@@ -57,7 +57,10 @@ int dump_md(Session& session, const std::string& command_line) {
     if (!session.call.force) return exit_failed;
   }
   if (session.stale) {
-    console.out("# Output might be stale, since {} is in use\n", session.device.name());
+    const std::string user = session.call.minor
+                                 ? fmt::format("minor {} is attached", *session.call.minor)
+                                 : session.device.name() + " is in use";
+    console.out("# Output might be stale, since {}\n", user);
   }
   console.out("{}version \"v08\";\n\n", heading(command_line));
   if (!clean) {

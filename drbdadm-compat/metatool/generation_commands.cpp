@@ -55,9 +55,7 @@ int show_gi(Session& session) {
   }
   console.out("last agreed size: {} ({} sectors)\n", size_text(superblock.la_size_sectors / 2),
               superblock.la_size_sectors);
-  if (superblock.la_peer_max_bio_bytes != 0) {
-    console.out("last agreed max bio size: {} Byte\n", superblock.la_peer_max_bio_bytes);
-  }
+  console.out("last agreed max bio size: {} Byte\n", superblock.la_peer_max_bio_bytes);
   return exit_ok;
 }
 
