@@ -4,15 +4,25 @@ BUILD   := build/$(PROFILE)
 PREFIX  ?= /usr
 DESTDIR ?=
 
-# Release builds use clang 19 (docs/decisions/compiler.md); COMPILER=gcc builds with the second one.
-CLANG   := $(firstword $(wildcard /usr/bin/clang++-19) $(shell command -v clang++-19 2>/dev/null))
+# Release builds use clang 19; where the distribution does not have it, what it has (docs/decisions/compiler.md).
+# COMPILER=gcc asks for the second one.
+CLANG := $(firstword $(wildcard /usr/bin/clang++-19) $(shell command -v clang++-19 2>/dev/null))
+ifneq ($(COMPILER),gcc)
+  ifneq ($(CLANG),)
+    CXX := $(CLANG)
+  else
+    COMPILER := gcc
+    ifeq ($(MAKELEVEL),0)
+      ifneq ($(filter-out help deps clean format lint check-layers,$(or $(MAKECMDGOALS),all)),)
+        $(info clang++-19 is not installed: building with $(shell g++ --version 2>/dev/null | head -n 1))
+      endif
+    endif
+  endif
+endif
 ifeq ($(COMPILER),gcc)
-  CXX   := g++
-  BUILD := build/$(PROFILE)-gcc
-else ifneq ($(CLANG),)
-  CXX   := $(CLANG)
-else
-  CXX   := clang++-19
+  CXX    := g++
+  SUFFIX := -gcc
+  BUILD  := build/$(PROFILE)$(SUFFIX)
 endif
 
 CCACHE := $(shell command -v ccache 2>/dev/null)
@@ -129,6 +139,7 @@ fuzz-programs: $(FUZZ_PROGRAMS)
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for SECONDS=30 (T=name: one; what is found stays in build/fuzz/found)
+	@[ -z "$(SUFFIX)" ] || { echo "fuzzing needs clang++-19"; exit 1; }
 	@$(MAKE) --no-print-directory PROFILE=fuzz fuzz-programs
 	@set -e; for p in $(or $(T),$(FUZZ_SOURCES:tests/fuzz/%.cpp=%)); do mkdir -p build/fuzz/found build/fuzz/corpus/$$p; echo "  FUZZ $$p"; \
 	 build/fuzz/fuzz/$$p -max_total_time=$(or $(SECONDS),30) -print_final_stats=1 -verbosity=0 -artifact_prefix=build/fuzz/found/$$p- build/fuzz/corpus/$$p tests/fuzz/corpus/$$p; done
@@ -150,8 +161,8 @@ sim-determinism: $(BUILD)/tests/sim ## each of N seeds twice: nothing may differ
 
 .PHONY: sabotage
 sabotage: ## known mistakes must be caught (WHICH=name, N=seeds each)
-	@$(MAKE) --no-print-directory PROFILE=sabotage build/sabotage/tests/sim
-	build/sabotage/tests/sim --sabotage $(or $(WHICH),all) --seeds $(or $(N),20000)
+	@$(MAKE) --no-print-directory PROFILE=sabotage build/sabotage$(SUFFIX)/tests/sim
+	build/sabotage$(SUFFIX)/tests/sim --sabotage $(or $(WHICH),all) --seeds $(or $(N),20000)
 
 .PHONY: clean
 clean: ## remove build/
@@ -159,20 +170,72 @@ clean: ## remove build/
 
 -include $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(TEST_PROGRAM_SOURCES:%.cpp=$(BUILD)/obj/%.d) $(wildcard $(BUILD)/obj/tests/fuzz/*.d) $(FUZZ_SUPPORT:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
 
-PACKAGES := make ccache clang-19 libclang-rt-19-dev g++ liburing-dev libfuse3-dev fuse3 libexpected-dev libfmt-dev \
+PACKAGES := make ccache g++ liburing-dev libfuse3-dev fuse3 libboost-program-options-dev libexpected-dev libfmt-dev \
   nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev \
-  iproute2 util-linux kmod e2fsprogs procps nftables fio drbd-utils nbdkit libnbd-bin python3-libnbd qemu-utils \
-  qemu-system-common shellcheck jq
+  iproute2 util-linux mount kmod e2fsprogs procps nftables fio drbd-utils nbdkit libnbd-bin python3-libnbd qemu-utils \
+  qemu-system-common shellcheck jq git
+# Preferred, not required: older point releases of Debian 12 do not have them.
+COMPILER_PACKAGES := clang-19 libclang-rt-19-dev clang-format-19
 
 .PHONY: deps
 deps: ## install the Debian packages that building and testing need (root)
-	@missing=; for p in $(PACKAGES); do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || missing="$$missing $$p"; done; \
-	 if [ -n "$$missing" ]; then echo "installing:$$missing"; apt-get update -q && DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing; fi
+	@absent() { for p in "$$@"; do dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done; }; \
+	 offered() { for p in "$$@"; do [ -z "$$(apt-cache show --no-all-versions $$p 2>/dev/null)" ] || echo $$p; done; }; \
+	 missing=$$(absent $(PACKAGES) $(COMPILER_PACKAGES)); [ -n "$$missing" ] || exit 0; \
+	 apt-get update -q || exit 1; \
+	 preferred=$$(absent $(COMPILER_PACKAGES)); here=$$(offered $$preferred); \
+	 [ "$$preferred" = "$$here" ] || echo "clang 19 is not offered here: g++ will do"; \
+	 missing="$$(absent $(PACKAGES)) $$here"; [ -n "$${missing# }" ] || exit 0; \
+	 echo "installing:" $$missing; DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends $$missing
 
 .PHONY: check
 check: programs $(BUILD)/tests/unit $(BUILD)/tests/sim $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(BUILD)/tests/nbd-memory-server ## build and run all tests that need no guest kernel
 	@tests/run.sh $(BUILD) $(or $(N),200)
 
+.PHONY: demo
+demo: deps ## the main job on this machine: two nodes, mirror, takeover, link cut, resync, throughput (root)
+	@$(MAKE) --no-print-directory programs
+	@tests/demo
+
+.PHONY: perf
+perf: programs ## throughput and CPU beside other mirrors in one run, ratios (root; ROUNDS=3)
+	@perf/bench $(or $(ROUNDS),3)
+
+.PHONY: lint
+lint: ## every check of tests/lint: seconds, no build
+	@failed=; for check in tests/lint/*; do [ ! -x $$check ] || $$check || [ $$? = 77 ] || failed="$$failed $${check#tests/lint/}"; done; \
+	 [ -z "$$failed" ] || { echo "failed:$$failed"; exit 1; }
+
 .PHONY: check-layers
 check-layers: ## includes point one way
 	@tests/lint/check-layers
+
+# A header that compiles leaves an empty file with its dependencies beside it: only what changed is tried again.
+HEADERS := $(sort $(shell find replicator kmod-shim drbdadm-compat tests -name '*.hpp' 2>/dev/null))
+HEADER_STAMPS := $(HEADERS:%=$(BUILD)/headers/%.ok)
+.PHONY: check-headers
+check-headers: $(HEADER_STAMPS) ## each header compiles on its own
+
+$(HEADER_STAMPS): $(BUILD)/headers/%.ok: %
+	@mkdir -p $(@D)
+	@$(CXX) $(CXXFLAGS_COMMON) $(CPPFLAGS_FUSE) -Wno-unused-const-variable -Wno-unused-function -fsyntax-only -MMD -MP -MF $(@:.ok=.d) -MT $@ -x c++ -include $< /dev/null
+	@touch $@
+ifneq ($(filter check-headers,$(MAKECMDGOALS)),)
+-include $(HEADER_STAMPS:.ok=.d)
+endif
+
+.PHONY: format
+format: ## clang-format over the C++ sources
+	@find replicator kmod-shim drbdadm-compat ha tests -name '*.[ch]pp' -print0 | xargs -0 -P 2 -n 40 clang-format-19 -i
+
+DOCUMENTS := README.md LICENSE $(wildcard docs/*.md)
+.PHONY: install
+install: programs ## programs and documents under $(DESTDIR)$(PREFIX) (PREFIX=/usr)
+	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/pollux
+	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/sbin
+	install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/pollux
+
+.PHONY: uninstall
+uninstall: ## take away what install put there
+	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/sbin/%)
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pollux

@@ -57,7 +57,8 @@ for corpus in tests/fuzz/corpus/*; do
   part "fuzz corpus $(basename "$corpus")" "$build/fuzz/$(basename "$corpus")" "$corpus"/*
 done
 for script in tests/integration/*; do
-  [ -f "$script" ] && [ -x "$script" ] || continue
+  [ -f "$script" ] || continue
+  [ -x "$script" ] || continue
   case $script in *.sh) continue ;; esac
   part "integration/$(basename "$script")" env BUILD="$build" timeout 120 "$script"
 done

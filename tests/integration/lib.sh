@@ -39,7 +39,6 @@ done
 
 WORK=$(mktemp -d "${POLLUX_TEST_DIR:-/tmp}/pollux-test.XXXXXX")
 declare -A NODE_PID=()  # of the process that holds the node's namespaces, its process 1
-declare -A NODE_LINKS=()
 declare -a LINKS=()       # "A B IF NET"
 declare -a OWN_LOOPS=()   # loop devices under backing disks
 
@@ -139,7 +138,8 @@ node_write() {
 
 node_disk() {
   local name=$1 mib=$2 path=${3:-/dev/disk0}
-  local file=$WORK/$name/$(basename "$path").img loop
+  local file loop
+  file=$WORK/$name/$(basename "$path").img
   truncate -s "${mib}M" "$file"
   loop=$(losetup --find --show --direct-io=on "$file")
   OWN_LOOPS+=("$loop")
