@@ -228,7 +228,7 @@ endif
 format: ## clang-format over the C++ sources
 	@find replicator kmod-shim drbdadm-compat ha tests -name '*.[ch]pp' -print0 | xargs -0 -P 2 -n 40 clang-format-19 -i
 
-DOCUMENTS := README.md LICENSE $(wildcard docs/*.md)
+DOCUMENTS := $(wildcard README.md LICENSE docs/*.md)
 .PHONY: install
 install: programs ## programs and documents under $(DESTDIR)$(PREFIX) (PREFIX=/usr)
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/pollux
