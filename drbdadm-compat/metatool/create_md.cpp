@@ -3,6 +3,7 @@
 #include "metadata/activity_log_format.hpp"
 #include "metatool/commands.hpp"
 #include "metatool/existing_data.hpp"
+#include "metatool/relocate.hpp"
 
 namespace replicator::metatool {
 
@@ -218,6 +219,10 @@ int create_md(Session& session) {
   const InPlace in_place = what_is_in_place(session);
   if (in_place == InPlace::unreadable) return exit_failed;
   const bool occupied = in_place != InPlace::nothing;
+  const std::optional<LastKnown> displaced = occupied ? std::nullopt : find_displaced(session);
+  if (displaced && session.console.confirm("Move internal meta data from last-known position?\n")) {
+    return move_to_the_end(session, *displaced);
+  }
   code = check_existing_data(session, layout, occupied);
   if (code != exit_ok) return code;
   if (occupied) code = ask_about_metadata(session, layout, in_place);
@@ -257,6 +262,8 @@ int wipe_md(Session& session) {
 int check_resize(Session& session) {
   const Result<MetadataOnDisk> found = read_metadata(session);
   if (found) return exit_ok;
+  const std::optional<LastKnown> displaced = find_displaced(session);
+  if (displaced) return move_to_the_end(session, *displaced);
   session.console.err("no suitable meta data found :(\n");
   return exit_failed;
 }

@@ -6,6 +6,7 @@
 #include "control/status_json.hpp"
 #include "metatool/commands.hpp"
 #include "metatool/file_meta_device.hpp"
+#include "metatool/relocate.hpp"
 
 namespace replicator::metatool {
 
@@ -64,12 +65,19 @@ int check_device(const MetaCall& call, const MetaDevice& device, Console& consol
   return exit_range;
 }
 
+// Meta data that a grown device left behind is moved first to where attach looks for it.
+int move_and_apply_al(Session& session) {
+  const std::optional<LastKnown> displaced = find_displaced(session);
+  const int moved = displaced ? move_to_the_end(session, *displaced) : exit_ok;
+  return moved == exit_ok ? apply_al(session) : moved;
+}
+
 int perform(Session& session, const std::string& command_line) {
   switch (session.call.command->action) {
     case MetaAction::get_gi: return get_gi(session);
     case MetaAction::show_gi: return show_gi(session);
     case MetaAction::dump_md: return dump_md(session, command_line);
-    case MetaAction::apply_al: return apply_al(session);
+    case MetaAction::apply_al: return move_and_apply_al(session);
     case MetaAction::wipe_md: return wipe_md(session);
     case MetaAction::outdate: return outdate(session);
     case MetaAction::invalidate: return invalidate(session);
@@ -99,7 +107,9 @@ int run(const MetaCall& call, Console& console, const std::string& command_line)
   const int code = check_device(call, **device, console);
   if (code != exit_ok) return code;
   Session session{call, **device, console, stale};
-  return perform(session, command_line);
+  const int result = perform(session, command_line);
+  if (result == exit_ok && call.command->writes) remember_size(session);
+  return result;
 }
 
 }  // namespace

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "base/units.hpp"
+#include "metatool/relocate.hpp"
 
 namespace replicator::metatool {
 
@@ -14,7 +14,7 @@ std::uint64_t MetadataOnDisk::bitmap_bytes() const noexcept {
 }
 
 MetadataLayout layout_of(const Session& session, AlStripes stripes) noexcept {
-  const std::uint64_t capacity = session.device.size() / sector_bytes;
+  const std::uint64_t capacity = session.sectors();
   const bool internal = session.call.index.kind == MetaDiskIndex::Kind::internal;
   // The data device is not known for external meta data; it limits nothing here.
   return place_metadata(session.call.index, internal ? capacity : device_sectors_max, capacity,
@@ -29,7 +29,7 @@ Result<MetadataOnDisk> read_metadata(Session& session) {
   if (!read.ok()) return tl::unexpected<Status>(read);
   const Result<Superblock> parsed = parse_superblock(block.bytes());
   if (!parsed) return tl::unexpected<Status>(parsed.error());
-  const std::uint64_t capacity = session.device.size() / sector_bytes;
+  const std::uint64_t capacity = session.sectors();
   const bool internal = session.call.index.kind == MetaDiskIndex::Kind::internal;
   const Status fits = check_geometry(*parsed, session.call.index,
                                      internal ? capacity : device_sectors_max, capacity);
@@ -67,6 +67,12 @@ int without_metadata(Session& session, const Status& status) {
                         status.where());
   }
   session.console.err("No valid meta data found\n");
+  const std::optional<LastKnown> displaced = find_displaced(session);
+  if (displaced) {
+    session.console.err(
+        "It still lies where {} ended when it had {} bytes; check-resize moves it.\n",
+        session.device.name(), displaced->bytes);
+  }
   return exit_failed;
 }
 

@@ -3,9 +3,11 @@
 
 #include <cstdint>
 
+#include "base/units.hpp"
 #include "metadata/layout.hpp"
 #include "metadata/superblock.hpp"
 #include "metatool/console.hpp"
+#include "metatool/last_known.hpp"
 #include "metatool/meta_call.hpp"
 #include "metatool/meta_device.hpp"
 
@@ -23,6 +25,12 @@ struct Session {
   MetaDevice& device;
   Console& console;
   bool stale = false;  // somebody else uses the device meanwhile; read only
+  std::string state_directory = last_known_directory;
+  std::uint64_t capacity = 0;  // bytes; not 0: as if the device were as small as that
+
+  [[nodiscard]] std::uint64_t sectors() const noexcept {
+    return (capacity != 0 ? capacity : device.size()) / sector_bytes;
+  }
 };
 
 struct MetadataOnDisk {
