@@ -13,8 +13,8 @@ Task<Result<std::unique_ptr<Directory>>> mount_volume_directory(uring::Reactor& 
   co_await off_thread(reactor, work);
   DirectoryOptions options;
   options.path = "/run/pollux/volumes";
-  options.largest_write = 1U << 20U;
-  options.receive_buffers = 16;
+  options.largest_write = 256U << 10U;
+  options.receive_buffers = 12;
   co_return co_await Directory::mount(reactor, std::move(options));
 }
 

@@ -1,8 +1,8 @@
-// The commands of the control socket (control/messages.hpp), each as one small function: find the object, parse
-// the options, ask the engine, answer with DRBD's code.
+// The commands of the control socket (control/messages.hpp), each as one small function: find the
+// object, parse the options, ask the engine, answer with DRBD's code.
+#include <unistd.h>
 #include <algorithm>
 #include <charconv>
-#include <unistd.h>
 #include <utility>
 
 #include "base/log.hpp"
@@ -124,8 +124,7 @@ Reply Daemon::new_resource(const Request& request) {
   Entry entry;
   entry.options = options;
   entry.peer_name = value(request, "peer-name");
-  entry.resource =
-      std::make_unique<Resource>(reactor_.world(), memory_, request.object, options);
+  entry.resource = std::make_unique<Resource>(reactor_.world(), memory_, request.object, options);
   resources_.emplace(request.object, std::move(entry));
   return Reply();
 }
@@ -159,8 +158,8 @@ Task<Reply> Daemon::new_minor(const Request& request) {
   names.resource = request.object;
   names.volume = number;
   names.minor = minor;
-  Result<std::unique_ptr<shim::KernelDevice>> device = co_await shim::KernelDevice::create(
-      reactor_, std::move(attachment), std::move(names));
+  Result<std::unique_ptr<shim::KernelDevice>> device =
+      co_await shim::KernelDevice::create(reactor_, std::move(attachment), std::move(names));
   Reply reply;
   if (device) exports.device = std::move(*device);
   else reply.info.push_back(std::string("no kernel device: ") + device.error().where());
@@ -254,8 +253,8 @@ Daemon::Entry* Daemon::find_by_addresses(const std::vector<std::string>& argumen
 }
 
 Task<Reply> Daemon::disconnect(const Request& request) {
-  Entry* entry = request.object.empty() ? find_by_addresses(request.arguments)
-                                        : find_resource(request.object);
+  Entry* entry =
+      request.object.empty() ? find_by_addresses(request.arguments) : find_resource(request.object);
   if (entry == nullptr) co_return Reply();  // nothing is connected
   AdminResult result = co_await entry->resource->disconnect(flag(request, "force"));
   co_return answer(std::move(result));
@@ -333,11 +332,11 @@ Task<Reply> Daemon::wait_for(const Request& request, io::Stream& caller) {
   const bool after_split_brain = flag(request, "wait-after-sb");
   const VolumeState first = place.volume->state();
   std::uint32_t seconds = 0;
-  const char* which = first.peer_disk == DiskState::outdated ? "outdated-wfc-timeout" : "wfc-timeout";
+  const char* which =
+      first.peer_disk == DiskState::outdated ? "outdated-wfc-timeout" : "wfc-timeout";
   parse_number(value(request, which), seconds);
-  const Instant until = seconds == 0
-                            ? Instant::never()
-                            : reactor_.world().clock.now() + Duration::seconds(seconds);
+  const Instant until =
+      seconds == 0 ? Instant::never() : reactor_.world().clock.now() + Duration::seconds(seconds);
   for (;;) {
     place = find_minor(request.object);
     if (place.volume == nullptr) co_return unknown_minor();
@@ -368,8 +367,8 @@ Reply Daemon::disk_options(const Request& request) {
 }
 
 Reply Daemon::net_options(const Request& request) {
-  Entry* entry = request.object.empty() ? find_by_addresses(request.arguments)
-                                        : find_resource(request.object);
+  Entry* entry =
+      request.object.empty() ? find_by_addresses(request.arguments) : find_resource(request.object);
   if (entry == nullptr) return unknown_resource();
   const Connection* connection = entry->resource->connection();
   if (connection == nullptr) return answer(control::err_invalid_request, "unknown connection");

@@ -10,8 +10,8 @@
 namespace replicator {
 
 namespace {
-constexpr std::size_t incoming_bytes = 6U << 20U;
-constexpr std::size_t reply_bytes = 6U << 20U;
+constexpr std::size_t incoming_bytes = 3U << 20U;
+constexpr std::size_t reply_bytes = 3U << 20U;
 }  // namespace
 
 Daemon::Daemon(uring::Reactor& reactor, DaemonOptions options)
@@ -30,7 +30,8 @@ Daemon::Daemon(uring::Reactor& reactor, DaemonOptions options)
 Daemon::~Daemon() = default;
 
 Task<Status> Daemon::start() {
-  for (const char* below : {"", "/nbd"}) mkdir((options_.run_directory + below).c_str(), 0755);
+  for (const char* below : {"", "/nbd"})
+    mkdir((options_.run_directory + below).c_str(), 0755);
   const std::string control = options_.run_directory + "/control.sock";
   const Status listening = server_.listen(control);
   if (!listening.ok()) {
@@ -44,8 +45,9 @@ Task<Status> Daemon::start() {
   if (!options_.kernel_devices) co_return Status();
   Result<std::unique_ptr<shim::Directory>> files = co_await shim::mount_volume_directory(reactor_);
   if (files) volume_files_ = std::move(*files);
-  else log::warning("no /dev/drbdN, only NBD sockets: {} ({})", text(files.error().fault()),
-                    files.error().where());
+  else
+    log::warning("no /dev/drbdN, only NBD sockets: {} ({})", text(files.error().fault()),
+                 files.error().where());
   co_return Status();
 }
 
@@ -117,7 +119,8 @@ Task<Daemon::Reply> Daemon::close_devices(Entry& entry) {
     }
     reply.code = control::ss_device_in_use;
     const std::vector<shim::DeviceUser> users = co_await exports.device->users();
-    for (const shim::DeviceUser& user : users) reply.info.push_back(shim::text(user));
+    for (const shim::DeviceUser& user : users)
+      reply.info.push_back(shim::text(user));
     break;
   }
   if (reply.code == 0) co_return reply;
@@ -137,7 +140,8 @@ Task<void> Daemon::remove_exports(Exports& exports) {
 Task<void> Daemon::remove_entry(std::string name) {
   Entry* entry = find_resource(name);
   if (entry == nullptr) co_return;
-  for (auto& [number, exports] : entry->exports) co_await remove_exports(exports);
+  for (auto& [number, exports] : entry->exports)
+    co_await remove_exports(exports);
   resources_.erase(name);
 }
 

@@ -1,5 +1,5 @@
-// The daemon of one node: all resources, their NBD sockets and kernel devices, the control socket and the live
-// proc/drbd. One thread; commands of one resource take turns in the engine.
+// The daemon of one node: all resources, their NBD sockets and kernel devices, the control socket
+// and the live proc/drbd. One thread; commands of one resource take turns in the engine.
 #pragma once
 
 #include <map>

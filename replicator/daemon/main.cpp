@@ -21,7 +21,8 @@ namespace {
 using namespace replicator;
 
 constexpr const char* usage =
-    "usage: polluxd [--foreground | --background] [--log-file FILE] [--verbose] [--no-kernel-devices]\n"
+    "usage: polluxd [--foreground | --background] [--log-file FILE] [--verbose] "
+    "[--no-kernel-devices]\n"
     "The replicator daemon. drbdadm starts it when it is needed.\n";
 
 struct Arguments {
@@ -65,7 +66,8 @@ void to_syslog(void* /*context*/, log::Level level, std::string_view line) {
   syslog(priority, "%.*s", static_cast<int>(line.size()), line.data());
 }
 
-// The parent stays until the child says that it serves (or fails), so that its exit code means something.
+// The parent stays until the child says that it serves (or fails), so that its exit code means
+// something.
 int start_in_background() {
   int ready[2];
   if (pipe(ready) != 0) return -1;
@@ -85,7 +87,8 @@ int start_in_background() {
 void detach_from_terminal() {
   const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
   if (null < 0) return;
-  for (const int fd : {0, 1, 2}) dup2(null, fd);
+  for (const int fd : {0, 1, 2})
+    dup2(null, fd);
 }
 
 Task<void> watch_signals(uring::Reactor& reactor, int fd) {
@@ -104,8 +107,7 @@ int serve(const Arguments& arguments, int ready) {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-  Result<std::unique_ptr<uring::Reactor>> reactor =
-      uring::Reactor::create(uring::ReactorOptions());
+  Result<std::unique_ptr<uring::Reactor>> reactor = uring::Reactor::create(uring::ReactorOptions());
   if (!reactor) {
     log::error("{}", reactor.error().where());
     return 20;
@@ -116,7 +118,8 @@ int serve(const Arguments& arguments, int ready) {
   DaemonOptions options;
   options.kernel_devices = arguments.kernel_devices;
   Daemon daemon(**reactor, options);
-  for (const std::string& line : harden_process()) log::info("{}", line);
+  for (const std::string& line : harden_process())
+    log::info("{}", line);
   const Status started = (*reactor)->run_task(daemon.start());
   if (!started.ok()) return 20;
   if (ready >= 0) {

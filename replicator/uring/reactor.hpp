@@ -19,7 +19,7 @@ namespace replicator::uring {
 
 struct ReactorOptions {
   std::uint32_t entries = 512;
-  std::size_t buffer_bytes = 8U << 20U;  // frontends' arena, registered with the kernel
+  std::size_t buffer_bytes = 6U << 20U;  // frontends' arena, registered with the kernel
   bool poll = true;
 };
 

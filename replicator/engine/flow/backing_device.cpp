@@ -9,7 +9,7 @@ namespace replicator {
 
 namespace {
 
-constexpr std::size_t scratch_bytes = 2U << 20U;
+constexpr std::size_t scratch_bytes = 1U << 20U;
 constexpr std::size_t wanted_limit = 1024;
 
 std::uint32_t extent_of(ByteOffset at) {
@@ -184,12 +184,12 @@ Task<Status> BackingDevice::run_transaction() {
 Task<Status> BackingDevice::write_transaction() {
   Status status;
   if (!log_.evicted().empty()) {
-    // D4: what was written to evicted extents is on this disk's media, and what is out of sync there is
-    // in the bitmap's, before the log forgets them.
+    // D4: what was written to evicted extents is on this disk's media, and what is out of sync
+    // there is in the bitmap's, before the log forgets them.
     for (const std::uint32_t extent : log_.evicted()) {
       const std::size_t page = Bitmap::page_of(ByteOffset(extent * extent_bytes));
       if (!status.ok()) break;
-      const Status written = co_await write_page(page);
+      const Status written = co_await write_pages(page, 1);
       status = written;
     }
     if (status.ok() && options_.md_flushes) {

@@ -1,6 +1,7 @@
 // One attached volume's local disk with its meta data: superblock, bitmap, activity log.
 //   D2  cover() returns only when every extent of the range is in a transaction on media
-//   D4  an extent is evicted only when no write in it is in doubt, after a flush of the data disk and after
+//   D4  an extent is evicted only when no write in it is in doubt, after a flush of the data disk
+//   and after
 //       its changed bitmap pages are on media
 //   D6  the superblock's content lies in one sector; a torn transaction block is recognised
 //   P4  data requests never reach the meta data
@@ -41,7 +42,8 @@ class ActivityHold {
   std::uint32_t last_ = 0;
 };
 
-// Excludes application writes from one 16 MiB resync extent. While only wanted it already stops new ones.
+// Excludes application writes from one 16 MiB resync extent. While only wanted it already stops new
+// ones.
 class ResyncLock {
  public:
   ResyncLock() noexcept = default;
@@ -58,9 +60,9 @@ class ResyncLock {
 
 class BackingDevice {
  public:
-  // Opens the disk(s), validates the meta data, replays an unclean activity log into the bitmap and leaves the
-  // meta data marked as in use. Faults: busy, not_found, no_metadata, unsupported, metadata_mismatch,
-  // too_small, io_error, malformed (activity log unusable after a crash).
+  // Opens the disk(s), validates the meta data, replays an unclean activity log into the bitmap and
+  // leaves the meta data marked as in use. Faults: busy, not_found, no_metadata, unsupported,
+  // metadata_mismatch, too_small, io_error, malformed (activity log unusable after a crash).
   static Task<Result<std::unique_ptr<BackingDevice>>> open(io::World& world, BackingConfig config,
                                                            DiskOptions options);
   ~BackingDevice();
@@ -118,7 +120,9 @@ class BackingDevice {
   Task<Status> take_into_use();
   Task<Status> write_superblock_now();
   Task<Status> initialise_activity_log();
-  Task<Status> write_page(std::size_t index);
+  // Those of [first, first + count) that have changed; neighbours in one write.
+  Task<Status> write_pages(std::size_t first, std::size_t count);
+  Task<Status> write_run(std::size_t first, std::size_t count);
   Task<Status> write_meta(std::uint64_t sector, ConstBytes block, io::Durability durability);
   Task<Status> flush_all();
   Task<Status> run_transaction();

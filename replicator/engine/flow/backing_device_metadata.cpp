@@ -1,4 +1,5 @@
-// Reading and writing the meta data of an attached disk: attach with replay, superblock, bitmap pages, size.
+// Reading and writing the meta data of an attached disk: attach with replay, superblock, bitmap
+// pages, size.
 #include <algorithm>
 #include <utility>
 
@@ -8,8 +9,9 @@
 namespace replicator {
 
 namespace {
-constexpr std::size_t chunk_bytes = 1U << 20U;
-}
+constexpr std::size_t chunk_bytes = 256U << 10U;
+constexpr std::size_t pages_per_write = 64;  // of the bitmap, 256 KiB
+}  // namespace
 
 Task<Result<std::unique_ptr<BackingDevice>>> BackingDevice::open(io::World& world,
                                                                  BackingConfig config,
@@ -64,8 +66,8 @@ Task<Status> BackingDevice::load() {
   co_return co_await take_into_use();
 }
 
-// Replay first, its marks on media, then the log begins anew, then the superblock says "in use". A crash at any
-// point in between finds either the old log or the marks.
+// Replay first, its marks on media, then the log begins anew, then the superblock says "in use". A
+// crash at any point in between finds either the old log or the marks.
 Task<Status> BackingDevice::take_into_use() {
   if (!superblock_.clean()) {
     const Status replayed = co_await replay();
@@ -81,8 +83,8 @@ Task<Status> BackingDevice::take_into_use() {
   const Status flushed = co_await flush_all();
   if (!flushed.ok()) co_return flushed;
   if (!superblock_.clean()) {
-    // Its marks are on media: from here on nobody needs the old log, which a crash in the middle of the
-    // next step would leave damaged.
+    // Its marks are on media: from here on nobody needs the old log, which a crash in the middle of
+    // the next step would leave damaged.
     superblock_.flags |= md_flag_al_clean;
     superblock_.magic = md_magic_v08;
     const Status replayed = co_await write_superblock();
@@ -213,31 +215,55 @@ Task<Status> BackingDevice::write_superblock_now() {
   co_return written;
 }
 
-// Writers of one page take turns, so that the newest content is the last to arrive; whoever finds it unchanged
-// after its turn knows that the content is with the disk.
-Task<Status> BackingDevice::write_page(std::size_t index) {
-  const ByteRange place(ByteOffset(index * Bitmap::page_bytes_count),
-                        ByteCount(Bitmap::page_bytes_count));
+// Writers of one page take turns, so that the newest content is the last to arrive; whoever finds
+// it unchanged after its turn knows that the content is with the disk.
+Task<Status> BackingDevice::write_pages(std::size_t first, std::size_t count) {
+  const ByteRange place(ByteOffset(first * Bitmap::page_bytes_count),
+                        ByteCount(count * Bitmap::page_bytes_count));
   io::RangeLock::Turn turn(page_turns_, place);
   co_await turn;
-  if (index >= bitmap_.pages() || !bitmap_.page_changed(index)) co_return Status();
-  io::BufferPool::Buffer block = co_await blocks_.take(Bitmap::page_bytes_count);
-  copy_bytes(block.bytes(), bitmap_.page(index));
-  // Bits that change from here on make the page count as changed again.
-  bitmap_.page_written(index);
-  ++bitmap_writes_;
-  const std::uint64_t sector = bitmap_sector() + index * 8;
+  for (std::size_t at = first; at < std::min(first + count, bitmap_.pages()); ++at) {
+    if (!bitmap_.page_changed(at)) continue;
+    const std::size_t end = std::min(first + count, bitmap_.pages());
+    std::size_t stop = at + 1;
+    while (stop < end && bitmap_.page_changed(stop))
+      ++stop;
+    const std::size_t run = stop - at;
+    const Status written = co_await write_run(at, run);
+    if (!written.ok()) co_return written;
+    at = stop - 1;
+  }
+  co_return Status();
+}
+
+Task<Status> BackingDevice::write_run(std::size_t first, std::size_t count) {
+  const std::size_t size = count * Bitmap::page_bytes_count;
+  io::BufferPool::Buffer block = co_await blocks_.take(size);
+  for (std::size_t i = 0; i < count; ++i) {
+    copy_bytes(block.bytes().subspan(i * Bitmap::page_bytes_count), bitmap_.page(first + i));
+    // Bits that change from here on make the page count as changed again.
+    bitmap_.page_written(first + i);
+  }
+  bitmap_writes_ += count;
+  const std::uint64_t sector = bitmap_sector() + first * 8;
   const Bytes bytes = block.bytes();
   const Status written = co_await write_meta(sector, bytes, io::Durability::cached);
-  if (!written.ok() && index < bitmap_.pages()) bitmap_.page_changed_again(index);
+  for (std::size_t i = first; !written.ok() && i < std::min(first + count, bitmap_.pages()); ++i) {
+    bitmap_.page_changed_again(i);
+  }
   co_return written;
 }
 
 Task<Status> BackingDevice::write_changed_bitmap_pages() {
-  for (std::size_t index = 0; index < bitmap_.pages(); ++index) {
+  for (std::size_t first = 0; first < bitmap_.pages(); first += pages_per_write) {
     if (bitmap_.changed_pages() == 0 && page_turns_.empty()) break;
-    if (!bitmap_.page_changed(index) && page_turns_.empty()) continue;
-    const Status written = co_await write_page(index);
+    const std::size_t end = std::min(first + pages_per_write, bitmap_.pages());
+    bool changed = !page_turns_.empty();
+    for (std::size_t i = first; i < end && !changed; ++i)
+      changed = bitmap_.page_changed(i);
+    if (!changed) continue;
+    const std::size_t count = end - first;
+    const Status written = co_await write_pages(first, count);
     if (!written.ok()) co_return written;
   }
   co_return Status();
@@ -268,8 +294,8 @@ Task<Status> BackingDevice::resize(ByteCount size) {
   co_return co_await write_superblock();
 }
 
-// The magic stays "unclean", as the kernel leaves it: every tool then runs apply-al before it believes the
-// bitmap, which costs nothing and covers a kernel DRBD that takes the disk over.
+// The magic stays "unclean", as the kernel leaves it: every tool then runs apply-al before it
+// believes the bitmap, which costs nothing and covers a kernel DRBD that takes the disk over.
 Task<Status> BackingDevice::close() {
   const Status pages = co_await write_changed_bitmap_pages();
   if (!pages.ok()) co_return pages;
