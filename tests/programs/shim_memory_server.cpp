@@ -176,10 +176,12 @@ int main(int count, char** words) {
   names.resource = words[1];
   names.volume = tests::number(words[2]);
   names.minor = tests::number(words[3]);
-  uring::Reactor reactor;
-  tests::Server server(reactor, names, tests::number(words[4]) * tests::mib);
-  Task<void> task = server.run();
-  task.start();
-  reactor.run_until([&task] { return task.done(); });
+  Result<std::unique_ptr<uring::Reactor>> reactor = uring::Reactor::create({});
+  if (!reactor) {
+    fmt::print(stderr, "{}\n", reactor.error().where());
+    return 1;
+  }
+  tests::Server server(**reactor, names, tests::number(words[4]) * tests::mib);
+  (*reactor)->run_task(server.run());
   return 0;
 }
