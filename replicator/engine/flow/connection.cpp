@@ -1,5 +1,6 @@
 #include "engine/flow/connection.hpp"
 
+#include <cstring>
 #include <utility>
 
 #include "base/log.hpp"
@@ -60,20 +61,39 @@ Duration Connection::send_patience() const noexcept {
   return Duration::tenths(std::int64_t{options_.timeout_tenths} * options_.ko_count);
 }
 
+Status Connection::listen() {
+  establisher_ = std::make_unique<Establisher>(resource_.world(), peer_, options_);
+  return establisher_->listen();
+}
+
+// An address may come and go with its interface: whoever waits for the peer waits for the address
+// too.
+void Connection::note_no_address(const Status& status) {
+  if (listen_error_ == status.error_number()) return;
+  listen_error_ = status.error_number();
+  log::warning("{} connection: cannot listen on {}: {}; trying again", resource_.name(),
+               io::text(peer_.local), std::strerror(listen_error_));
+}
+
 Task<void> Connection::live() {
   while (!stopping_ && !go_stand_alone_) {
     resource_.connection_changed(ConnectionState::unconnected);
     resource_.connection_changed(ConnectionState::wf_connection);
-    establisher_ = std::make_unique<Establisher>(resource_.world(), peer_, options_);
+    if (!establisher_) {
+      establisher_ = std::make_unique<Establisher>(resource_.world(), peer_, options_);
+    }
     Result<SocketPair> sockets = co_await establisher_->run();
     establisher_.reset();
-    if (!sockets && sockets.error().fault() == Fault::canceled) break;
-    if (!sockets) {
-      resource_.connection_changed(ConnectionState::disconnecting);
+    if (sockets) {
+      listen_error_ = 0;
+      const End end = co_await one_link(std::move(*sockets));
+      if (end == End::stand_alone) break;
+    } else if (sockets.error().fault() == Fault::canceled) {
       break;
+    } else {
+      note_no_address(sockets.error());
     }
-    const End end = co_await one_link(std::move(*sockets));
-    if (end == End::stand_alone || stopping_) break;
+    if (stopping_) break;
     io::Op pause;
     retry_sleep_ = &pause;
     resource_.world().clock.sleep(pause, retry_pause);

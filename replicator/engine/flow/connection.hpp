@@ -43,6 +43,8 @@ class Connection {
   Connection& operator=(const Connection&) = delete;
   ~Connection();
 
+  // Takes the local address before start(), so that a command can say when another program has it.
+  Status listen();
   void start();
   // Ends the life cycle: no reconnect, sockets closed, everything answered. The graceful part
   // (asking the peer) is Resource's.
@@ -103,9 +105,11 @@ class Connection {
   Task<void> live();
   Task<End> one_link(SocketPair sockets);
   Task<void> clean_up_link();
+  void note_no_address(const Status& status);
   Task<void> send_loop(Socket socket);
   Task<void> epoch_timer();
-  // What the peer owes (watch_peer.cpp): 0 for nothing, else a number that changes with each step forward.
+  // What the peer owes (watch_peer.cpp): 0 for nothing, else a number that changes with each step
+  // forward.
   Task<void> watch_peer();
   [[nodiscard]] std::uint64_t owed_read() const noexcept;
   [[nodiscard]] std::uint64_t owed_step() const noexcept;
@@ -198,6 +202,7 @@ class Connection {
   std::string peer_name_;
   TransferLog log_;
   std::unique_ptr<Establisher> establisher_;
+  int listen_error_ = 0;  // already told
   std::unique_ptr<PeerLink> link_;
   std::vector<PendingRead*> pending_reads_;  // by slot; null = free
   io::Event read_slot_free_;

@@ -30,26 +30,30 @@ Duration Establisher::jittered(Duration base) noexcept {
   return coin() ? base + seventh : base - seventh;
 }
 
-Task<Result<SocketPair>> Establisher::run() {
+Status Establisher::listen() {
   io::SocketOptions socket_options;
   socket_options.send_buffer_bytes = options_.send_buffer_bytes;
   socket_options.receive_buffer_bytes = options_.receive_buffer_bytes;
   Result<std::unique_ptr<io::Listener>> listening =
       world_.network.listen(peer_.local, socket_options);
-  if (!listening) {
-    const Status status = listening.error();
-    log::error("{}: cannot listen: {} (errno {})", io::text(peer_.local), text(status.fault()),
-               status.error_number());
-    co_return failure(status.fault(), "listen", status.error_number());
-  }
+  if (!listening) return listening.error();
   listener_ = std::move(*listening);
+  return Status();
+}
+
+Task<Result<SocketPair>> Establisher::run() {
+  if (!listener_) {
+    const Status listening = listen();
+    if (!listening.ok()) co_return tl::unexpected<Status>(listening);
+  }
   while (!stopped_) {
     co_await try_connect();
     if (stopped_) break;
     const bool up = co_await both_ok();
     if (up) co_return std::move(sockets_);
     bool again = true;
-    while (again && !stopped_) again = co_await try_accept();
+    while (again && !stopped_)
+      again = co_await try_accept();
     if (stopped_) break;
     const bool up_now = co_await both_ok();
     if (up_now) co_return std::move(sockets_);
@@ -137,7 +141,7 @@ Task<bool> Establisher::try_accept() {
   const bool crossed = static_cast<bool>(slot);
   slot = std::move(stream);
   if (crossed) log::debug("{}: initial packet crossed", io::text(peer_.local));
-  co_return crossed && coin();
+  co_return crossed&& coin();
 }
 
 void Establisher::drop_dead() noexcept {
@@ -157,7 +161,7 @@ Task<bool> Establisher::both_ok() {
   sleeping_ = nullptr;
   if (stopped_) co_return false;
   drop_dead();
-  co_return sockets_.data && sockets_.meta;
+  co_return sockets_.data&& sockets_.meta;
 }
 
 }  // namespace replicator

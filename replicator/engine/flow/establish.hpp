@@ -1,5 +1,5 @@
-// Getting both sockets to the peer: connects and listens in turn until a data and a meta socket are up and
-// both survived the liveness check, with the kernel's rules for crossed attempts. Normative:
+// Getting both sockets to the peer: connects and listens in turn until a data and a meta socket are
+// up and both survived the liveness check, with the kernel's rules for crossed attempts. Normative:
 // docs/protocol.md#connection. Keeps S1's precondition: exactly one node has resolve_conflicts.
 #pragma once
 
@@ -25,8 +25,10 @@ class Establisher {
   // All references must outlive the object.
   Establisher(io::World& world, const PeerConfig& peer, const NetOptions& options);
 
-  // Runs until both sockets are up. Fault::canceled after stop(); Fault::busy and others when the local
-  // address cannot be listened on (the connection then goes StandAlone).
+  // Takes the local address; Fault::busy when another program has it.
+  Status listen();
+  // Runs until both sockets are up; listens first unless that was done. Fault::canceled after
+  // stop(), others when the local address cannot be listened on.
   Task<Result<SocketPair>> run();
   void stop() noexcept;
 

@@ -202,6 +202,13 @@ Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::st
   }
   connection_ = std::make_unique<Connection>(*this, std::move(peer), std::move(options),
                                              std::move(peer_name));
+  const Status listening = connection_->listen();
+  if (listening.fault() == Fault::busy) {
+    std::string line = io::text(connection_->peer().local) +
+                       ": another program listens there; end it or configure another port";
+    connection_.reset();
+    co_return AdminResult(admin_local_address_in_use, std::move(line));
+  }
   connection_->start();
   co_return AdminResult();
 }
