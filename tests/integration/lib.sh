@@ -20,7 +20,7 @@ set -eEuo pipefail
 
 TESTS_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 PROJECT_DIR=$(dirname "$TESTS_DIR")
-BIN_DIR=${BIN_DIR:-$PROJECT_DIR/build/bin}
+BIN_DIR=${BIN_DIR:-$PROJECT_DIR/${BUILD:-build}/bin}
 
 fail() {
   echo "$(basename "$0"): $*" >&2
@@ -46,8 +46,11 @@ cleanup() {
   local status=$? node loop
   trap - ERR
   set +eE
-  if [ $status -ne 0 ] && [ $status -ne 77 ] && [ -n "${KEEP:-}" ]; then
-    echo "kept: $WORK" >&2
+  if [ $status -ne 0 ] && [ $status -ne 77 ]; then
+    for node in "$WORK"/*/polluxd.log; do
+      [ ! -s "$node" ] || (echo "--- ${node#"$WORK/"}:" && grep -v "debug: command: s" "$node" | tail -n 25) >&2
+    done
+    [ -z "${KEEP:-}" ] || echo "kept: $WORK" >&2
   fi
   for node in "${!NODE_PID[@]}"; do node_kill "$node"; done
   for loop in "${OWN_LOOPS[@]}"; do losetup -d "$loop"; done
