@@ -170,7 +170,9 @@ TEST(activity_log, replay_finds_what_is_hot) {
         };
         // Torn: what was hot before, apart from what this one evicted, is found all the same.
         block[2000] ^= std::byte{1};
-        if (step > 0) ASSERT_TRUE(includes(hot_before)) << step;
+        if (step > 0) {
+          ASSERT_TRUE(includes(hot_before)) << step;
+        }
         block[2000] ^= std::byte{1};
         log.commit();
         std::vector<std::uint32_t> hot;
