@@ -108,6 +108,7 @@ class Volume final : public io::BlockDevice {
   Task<Status> finish_mirrored(io::Op& local, bool submitted, MirroredWrite& entry);
   Task<Status> answered(bool here, bool there);
   Task<Status> change_split(const Change& change);
+  Task<Status> write_zero_data(ByteRange range);
   [[nodiscard]] Status check(ByteRange range, bool writing) const noexcept;
   // Waits while application I/O is held back; refuses when it can't be served any more.
   [[nodiscard]] bool accepts_io_now() const noexcept;

@@ -5,6 +5,7 @@
 //   once, from one view of the state D7  success only if one replica has it whole; what the other
 //   lacks is marked
 #include <algorithm>
+#include <array>
 #include <utility>
 
 #include "engine/flow/connection.hpp"
@@ -18,6 +19,9 @@ namespace {
 
 // Longest zeroes in one packet; a multiple of the resync extent.
 constexpr std::uint64_t zeroes_piece_bytes = 16ULL << 20U;
+// Zeroes as data: what every protocol version takes in one packet.
+constexpr std::size_t zero_data_bytes = 32U << 10U;
+alignas(4096) constexpr std::array<std::byte, zero_data_bytes> zero_data{};
 
 // Counts an application request while it is in the volume.
 class Pending {
@@ -67,8 +71,30 @@ Task<Status> Volume::change_split(const Change& whole) {
         whole.range.end().value(), round_down(at.value(), zeroes_piece_bytes) + zeroes_piece_bytes);
     piece.range = ByteRange(at, ByteOffset(piece_end) - at);
     const Status status = co_await change(piece);
-    if (!status.ok()) co_return status;
+    if (status.fault() == Fault::unsupported) {
+      const Status written = co_await write_zero_data(piece.range);
+      if (!written.ok()) co_return written;
+    } else if (!status.ok()) {
+      co_return status;
+    }
     at = ByteOffset(piece_end);
+  }
+  co_return Status();
+}
+
+// For a peer that knows neither discards nor zeroes (E8).
+Task<Status> Volume::write_zero_data(ByteRange range) {
+  Change piece;
+  piece.kind = Kind::write;
+  ByteOffset at = range.begin;
+  while (at < range.end()) {
+    const std::uint64_t count =
+        std::min<std::uint64_t>((range.end() - at).value(), zero_data_bytes);
+    piece.range = ByteRange(at, ByteCount(count));
+    piece.data = ConstBytes(zero_data).first(count);
+    const Status status = co_await change(piece);
+    if (!status.ok()) co_return status;
+    at = ByteOffset(at.value() + count);
   }
   co_return Status();
 }
@@ -91,6 +117,9 @@ Task<Status> Volume::change_in_turn(const Change& request) {
   const Route route = route_write(state_);
   if (route == Route::refuse) co_return Status(Fault::no_good_data, "write");
   Connection* connection = resource_.connection();
+  if (route == Route::mirror && request.kind == Kind::zeroes && !connection->can_send_zeroes()) {
+    co_return Status(Fault::unsupported, "zeroes");  // change_split() writes data instead
+  }
   io::Op local;
   if (route == Route::mirror) {
     MirroredWrite& entry = connection->mirror(*this, request, std::move(hold));
