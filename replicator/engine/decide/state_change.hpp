@@ -66,7 +66,7 @@ struct StateVerdict {
   VolumeState next;
 };
 
-// Implied changes (2.5 of the state rules), in order. Idempotent.
+// Implied changes (docs/handshake.md#implied-changes), in order. Idempotent.
 VolumeState sanitize(const VolumeState& old_state, const VolumeState& wanted,
                      const StateContext& context) noexcept;
 StateCode is_valid_state(const VolumeState& next, const StateContext& context) noexcept;
