@@ -261,15 +261,18 @@ TEST(BitmapCode, ReceivingMergesAndNeverClears) {
 
 // Bits that a peer sets in the last word behind the end of the device.
 TEST(BitmapCode, PlainBitsBehindTheEndAreIgnored) {
-  Words words = empty_words(70);
-  BitmapReceiver receiver(70, 101);
-  const std::vector<std::byte> all(16, std::byte{0xff});
-  ASSERT_TRUE(receiver.feed(words, Packet::bitmap, all).ok());
-  EXPECT_EQ(words[0], ~0ULL);
-  EXPECT_EQ(words[1], 0x3fU);
-  EXPECT_FALSE(receiver.complete());
-  ASSERT_TRUE(receiver.feed(words, Packet::bitmap, ConstBytes()).ok());
-  EXPECT_TRUE(receiver.complete());
+  for (std::uint64_t bits = 65; bits <= 128; ++bits) {
+    Words words = empty_words(bits);
+    BitmapReceiver receiver(bits, 101);
+    const std::vector<std::byte> all(16, std::byte{0xff});
+    ASSERT_TRUE(receiver.feed(words, Packet::bitmap, all).ok());
+    Words expected = empty_words(bits);
+    set(expected, 0, bits);
+    EXPECT_EQ(words, expected) << bits;
+    EXPECT_FALSE(receiver.complete());
+    ASSERT_TRUE(receiver.feed(words, Packet::bitmap, ConstBytes()).ok());
+    EXPECT_TRUE(receiver.complete());
+  }
 }
 
 TEST(BitmapCode, StaleBitsBehindTheEndAreNotRuns) {
