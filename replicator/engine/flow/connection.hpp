@@ -137,6 +137,7 @@ class Connection {
   Task<Status> receive_bitmap(const PacketHeader& header, Volume& volume);
   Status receive_out_of_sync(ConstBytes payload, Volume& volume);
   Status receive_protocol(ConstBytes payload);
+  Status receive_protocol_update(ConstBytes payload);
   Status receive_sync_param(ConstBytes payload, Volume& volume);
   Task<Status> receive_sizes(ConstBytes payload, Volume& volume);
   Status adopt_peer_size(const Sizes& peer, Volume& volume);

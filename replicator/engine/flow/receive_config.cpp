@@ -28,6 +28,28 @@ std::uint32_t mirrored_policy(std::uint32_t policy) {
   return policy;
 }
 
+// What keeps two nodes with these options apart; null when nothing does.
+const char* incompatibility(const ProtocolOptions& peer, const ProtocolOptions& mine) {
+  if (peer.protocol != mine.protocol) return "incompatible communication protocols";
+  if (mirrored_policy(peer.after_sb_0pri) != mine.after_sb_0pri) {
+    return "incompatible after-sb-0pri settings";
+  }
+  if (mirrored_policy(peer.after_sb_1pri) != mine.after_sb_1pri) {
+    return "incompatible after-sb-1pri settings";
+  }
+  if (mirrored_policy(peer.after_sb_2pri) != mine.after_sb_2pri) {
+    return "incompatible after-sb-2pri settings";
+  }
+  if ((peer.connection_flags & mine.connection_flags & connection_flag_discard_my_data) != 0) {
+    return "incompatible discard-my-data settings";
+  }
+  if (peer.two_primaries != mine.two_primaries) {
+    return "incompatible allow-two-primaries settings";
+  }
+  if (peer.integrity_alg != mine.integrity_alg) return "incompatible data-integrity-alg";
+  return nullptr;
+}
+
 bool in_range(C state, C first, C last) { return state >= first && state <= last; }
 
 }  // namespace
@@ -35,28 +57,19 @@ bool in_range(C state, C first, C last) { return state >= first && state <= last
 Status Connection::receive_protocol(ConstBytes payload) {
   const Result<ProtocolOptions> peer = decode_protocol_options(payload);
   if (!peer) return peer.error();
-  const ProtocolOptions mine = protocol_options();
-  if (peer->protocol != mine.protocol) return stand_alone("incompatible communication protocols");
-  if (mirrored_policy(peer->after_sb_0pri) != mine.after_sb_0pri) {
-    return stand_alone("incompatible after-sb-0pri settings");
-  }
-  if (mirrored_policy(peer->after_sb_1pri) != mine.after_sb_1pri) {
-    return stand_alone("incompatible after-sb-1pri settings");
-  }
-  if (mirrored_policy(peer->after_sb_2pri) != mine.after_sb_2pri) {
-    return stand_alone("incompatible after-sb-2pri settings");
-  }
-  if (((peer->connection_flags & mine.connection_flags) & connection_flag_discard_my_data) != 0) {
-    return stand_alone("incompatible discard-my-data settings");
-  }
-  if (peer->two_primaries != mine.two_primaries) {
-    return stand_alone("incompatible allow-two-primaries settings");
-  }
-  if (peer->integrity_alg != mine.integrity_alg) {
-    return stand_alone("incompatible data-integrity-alg");
-  }
+  const char* problem = incompatibility(*peer, protocol_options());
+  if (problem != nullptr) return stand_alone(problem);
   peer_dry_run_ = (peer->connection_flags & connection_flag_dry_run) != 0;
   return Status();
+}
+
+// An administrator changed options of the peer. What both nodes share is not changed while
+// connected: the next handshake judges it.
+Status Connection::receive_protocol_update(ConstBytes payload) {
+  const Result<ProtocolOptions> peer = decode_protocol_options(payload);
+  if (!peer) return peer.error();
+  const char* problem = incompatibility(*peer, protocol_options());
+  return problem == nullptr ? Status() : Status(Fault::protocol_error, problem);
 }
 
 Status Connection::receive_sync_param(ConstBytes payload, Volume& volume) {

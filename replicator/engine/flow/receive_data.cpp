@@ -82,6 +82,7 @@ Task<Status> Connection::dispatch(const PacketHeader& header, Volume* volume) {
     case Packet::unplug_remote:
     case Packet::delay_probe: co_return Status();
     case Packet::protocol: co_return receive_protocol(payload);
+    case Packet::protocol_update: co_return receive_protocol_update(payload);
     case Packet::sync_param:
     case Packet::sync_param89: co_return receive_sync_param(payload, *volume);
     case Packet::sizes: co_return co_await receive_sizes(payload, *volume);

@@ -192,9 +192,11 @@ void Connection::send_uuids(Volume& volume) {
   mine.history[1] = own.history[1];
   mine.dirty_bits = volume.out_of_sync_blocks();
   volume.dirty_bits_sent_ = mine.dirty_bits;
+  const bool negotiates_bad_disk = volume.state_.disk == DiskState::negotiating &&
+                                   volume.attach_state_.disk == DiskState::inconsistent;
   mine.flags = (options_.discard_my_data ? uuid_flag_discard_my_data : 0U) |
                (volume.crashed_primary_ ? uuid_flag_crashed_primary : 0U) |
-               (volume.attach_state_.disk == DiskState::inconsistent ? uuid_flag_inconsistent : 0U);
+               (negotiates_bad_disk ? uuid_flag_inconsistent : 0U);
   link_->send(Socket::data, Packet::uuids, static_cast<std::uint16_t>(volume.number()), mine);
 }
 

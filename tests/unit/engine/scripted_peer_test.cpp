@@ -1,0 +1,238 @@
+// The engine against a peer that follows a script: a kernel's recorded words, and words that no
+// honest peer says.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+
+#include "engine/flow/resource.hpp"
+#include "tests/sim/scripted_peer.hpp"
+#include "tests/sim/two_nodes.hpp"
+#include "tests/support/fresh_metadata.hpp"
+#include "tests/support/wire_stream.hpp"
+
+namespace replicator {
+namespace {
+
+using sim::ScriptedPeer;
+using testing_support::WirePacket;
+using testing_support::WireStream;
+using C = ConnectionState;
+using D = DiskState;
+constexpr Socket data = Socket::data;
+constexpr Socket meta = Socket::meta;
+constexpr std::uint64_t recorded_disk_bytes = 16ULL << 20U;
+
+class Program final : public sim::Node::Program {
+ public:
+  explicit Program(sim::Node& node)
+      : incoming_(4U << 20U, false),
+        replies_(4U << 20U, false),
+        resource(node.io(), Memory{incoming_, replies_}, "r0", ResourceOptions()) {
+    resource.new_volume(0, 0);
+  }
+
+ private:
+  io::BufferPool incoming_;
+  io::BufferPool replies_;
+
+ public:
+  Resource resource;
+};
+
+// n1 runs the engine with a fresh disk; n2 is the scripted peer.
+class ScriptedPeerTest : public testing::Test {
+ protected:
+  void start(std::uint64_t disk_bytes, const NetOptions& options,
+             const DiskOptions& disk = DiskOptions()) {
+    pair_ = std::make_unique<sim::TwoNodes>(1, ByteCount(disk_bytes));
+    ASSERT_TRUE(pair_->run(testing_support::create_metadata(pair_->n1.io(), "/dev/disk")).ok());
+    pair_->n1.boot([](sim::Node& n) { return std::make_unique<Program>(n); });
+    BackingConfig backing;
+    backing.disk_path = "/dev/disk";
+    backing.meta_disk_path = "/dev/disk";
+    ASSERT_EQ(pair_->run(resource().attach(0, backing, disk)).code, 0);
+    PeerConfig config;
+    config.local = pair_->n1.address(7789);
+    config.peer = pair_->n2.address(7789);
+    ASSERT_EQ(pair_->run(resource().connect(config, options, "n2")).code, 0);
+    peer_ = std::make_unique<ScriptedPeer>(pair_->n2, config.local);
+    wait_for(C::wf_connection);
+    ASSERT_TRUE(pair_->run(peer_->connect()));
+  }
+  void TearDown() override {
+    if (peer_) peer_->hang_up();
+    if (pair_) EXPECT_FALSE(pair_->world.failed());
+  }
+
+  Resource& resource() { return static_cast<Program*>(pair_->n1.program())->resource; }
+  const VolumeState& state() { return resource().volume(0)->state(); }
+  bool wait_for(C connection, Duration limit = Duration::seconds(30)) {
+    return pair_->world.run_until([&] { return state().connection == connection; }, limit);
+  }
+
+  bool exchange_features(std::uint32_t version_max = 101) {
+    ConnectionFeatures mine;
+    mine.version_min = 86;
+    mine.version_max = version_max;
+    mine.flags = features_offered;
+    return pair_->run(peer_->exchange_features(mine, static_cast<int>(version_max)));
+  }
+  template <class Payload>
+  void say(Packet command, const Payload& payload) {
+    ASSERT_TRUE(pair_->run(peer_->say(data, command, payload))) << name(command);
+  }
+  // The next packet of this kind on the socket; others in between are skipped.
+  ScriptedPeer::Said hear(Socket socket, Packet command) {
+    for (;;) {
+      ScriptedPeer::Said said = pair_->run(peer_->hear(socket));
+      if (!said.there || said.header.command == command) return said;
+    }
+  }
+  static ProtocolOptions options_of(const NetOptions& net) {
+    ProtocolOptions mine;
+    mine.protocol = static_cast<std::uint32_t>(net.protocol);
+    return mine;
+  }
+  static Sizes sizes_of(std::uint64_t sectors) {
+    Sizes mine;
+    mine.disk_sectors = sectors;
+    mine.current_sectors = sectors;
+    mine.max_bio_bytes = 1U << 20U;
+    mine.queue_limits = QueueLimits();
+    return mine;
+  }
+  static StateWord state_of(Role role, D disk) {
+    VolumeState mine;
+    mine.role = role;
+    mine.connection = C::wf_connection;
+    mine.disk = disk;
+    return StateWord{pack(mine)};
+  }
+  // What a peer says of itself up to its first P_STATE.
+  void introduce(std::uint64_t sectors, const Uuids& uuids, StateWord state) {
+    ASSERT_TRUE(exchange_features());
+    say(Packet::protocol, options_of(NetOptions()));
+    std::array<std::byte, 256> parameters{};
+    const std::size_t size = encode(SyncParam(), 101, Bytes(parameters));
+    ASSERT_TRUE(pair_->run(
+        peer_->say_payload(data, Packet::sync_param89, ConstBytes(parameters).first(size))));
+    say(Packet::sizes, sizes_of(sectors));
+    say(Packet::uuids, uuids);
+    say(Packet::state, state);
+  }
+  void introduce_fresh_secondary() {
+    Uuids fresh;
+    fresh.current = 4;
+    introduce(recorded_disk_bytes / 512, fresh, state_of(Role::secondary, D::inconsistent));
+    ASSERT_TRUE(wait_for(C::connected));
+  }
+
+  std::unique_ptr<sim::TwoNodes> pair_;
+  std::unique_ptr<ScriptedPeer> peer_;
+};
+
+// The data sockets of the first connection that was recorded: what each kernel said.
+std::pair<WireStream, WireStream> recorded_connect() {
+  testing_support::Capture capture;
+  EXPECT_TRUE(capture.add_file("tests/fixtures/wire/01-connect.pcap.gz"));
+  WireStream from_connecting;
+  WireStream from_accepting;
+  for (WireStream& stream : testing_support::wire_streams(capture.streams(), 101, 0xf)) {
+    if (stream.socket != data) continue;
+    (stream.connected ? from_connecting : from_accepting) = std::move(stream);
+  }
+  return {std::move(from_connecting), std::move(from_accepting)};
+}
+
+TEST_F(ScriptedPeerTest, a_recorded_kernel_connects_with_us) {
+  const auto [kernel, other] = recorded_connect();
+  ASSERT_GE(kernel.packets.size(), 7U);
+  NetOptions options;
+  DiskOptions disk;
+  for (const WirePacket& packet : other.packets) {
+    if (packet.header.command != Packet::sync_param89) continue;
+    const Result<SyncParam> parameters = decode_sync_param(packet.payload, 101);
+    ASSERT_TRUE(parameters);
+    options.verify_alg = parameters->verify_alg;
+    options.csums_alg = parameters->csums_alg;
+    disk.resync_rate = parameters->resync_rate;
+  }
+  start(recorded_disk_bytes, options, disk);
+  ASSERT_TRUE(exchange_features());
+  for (const WirePacket& packet : kernel.packets) {
+    if (packet.version < 100) continue;  // said already
+    ASSERT_TRUE(pair_->run(peer_->say_bytes(data, {packet.bytes.begin(), packet.bytes.end()})));
+  }
+  ASSERT_TRUE(wait_for(C::connected));
+  EXPECT_EQ(name(state().peer_role), "Secondary");
+  EXPECT_EQ(name(state().peer_disk), "Inconsistent");
+  // We said what the other kernel said to it: the same packets, and the same content of those
+  // that do not speak of the disk's make.
+  for (const WirePacket& packet : other.packets) {
+    if (packet.version < 100) continue;
+    const ScriptedPeer::Said said = pair_->run(peer_->hear(data));
+    ASSERT_TRUE(said.there);
+    ASSERT_EQ(name(said.header.command), name(packet.header.command));
+    ASSERT_EQ(said.payload.size(), packet.payload.size());
+    const std::size_t compared = said.header.command == Packet::sizes ? 28 : said.payload.size();
+    EXPECT_TRUE(std::equal(said.payload.begin(),
+                           said.payload.begin() + static_cast<std::ptrdiff_t>(compared),
+                           packet.payload.begin()))
+        << name(said.header.command);
+  }
+}
+
+TEST_F(ScriptedPeerTest, a_peer_that_knows_only_old_versions_is_left_alone) {
+  start(recorded_disk_bytes, NetOptions());
+  pair_->world.expect_error("incompatible DRBD dialects");
+  static_cast<void>(exchange_features(99));  // it may hang up before its own are on their way
+  EXPECT_TRUE(wait_for(C::stand_alone));
+}
+
+TEST_F(ScriptedPeerTest, options_announced_again_unchanged_are_accepted) {
+  start(recorded_disk_bytes, NetOptions());
+  introduce_fresh_secondary();
+  say(Packet::protocol_update, options_of(NetOptions()));
+  ASSERT_TRUE(pair_->run(peer_->say_payload(meta, Packet::ping, ConstBytes())));
+  EXPECT_TRUE(hear(meta, Packet::ping_ack).there);
+  EXPECT_FALSE(wait_for(C::wf_connection, Duration::seconds(2)));
+}
+
+TEST_F(ScriptedPeerTest, options_changed_while_connected_need_a_new_handshake) {
+  start(recorded_disk_bytes, NetOptions());
+  introduce_fresh_secondary();
+  ProtocolOptions changed = options_of(NetOptions());
+  changed.protocol = 1;
+  say(Packet::protocol_update, changed);
+  EXPECT_TRUE(wait_for(C::wf_connection, Duration::seconds(5)));  // before any ping is due
+}
+
+TEST_F(ScriptedPeerTest, verify_is_refused_and_the_connection_stays) {
+  start(recorded_disk_bytes, NetOptions());
+  introduce_fresh_secondary();
+  say(Packet::state_chg_req, StateChangeRequest{0x1f0, 0x120});
+  const ScriptedPeer::Said reply = hear(meta, Packet::state_chg_reply);
+  ASSERT_TRUE(reply.there);
+  EXPECT_EQ(decode_state_change_reply(reply.payload)->code, -17);
+  EXPECT_EQ(name(state().connection), "Connected");
+}
+
+// P1: between two packets of its bitmap the peer's disk changes its size.
+TEST_F(ScriptedPeerTest, a_size_that_changes_during_the_bitmap_exchange_ends_the_connection) {
+  constexpr std::uint64_t small_sectors = (192ULL << 20U) / 512;
+  constexpr std::uint64_t large_sectors = 2 * small_sectors;
+  start(256ULL << 20U, NetOptions());
+  Uuids theirs;
+  theirs.current = 0x123456789abcdef1ULL;
+  theirs.bitmap = 4;
+  introduce(small_sectors, theirs, state_of(Role::primary, D::up_to_date));
+  ASSERT_TRUE(wait_for(C::wf_bitmap_t));
+  const std::vector<std::byte> chunk(4080, std::byte{0xff});
+  ASSERT_TRUE(pair_->run(peer_->say_payload(data, Packet::bitmap, chunk)));
+  say(Packet::sizes, sizes_of(large_sectors));
+  ASSERT_TRUE(pair_->run(peer_->say_payload(data, Packet::bitmap, chunk)));
+  EXPECT_TRUE(wait_for(C::wf_connection, Duration::seconds(5)));  // before any ping is due
+}
+
+}  // namespace
+}  // namespace replicator
