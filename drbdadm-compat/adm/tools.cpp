@@ -1,11 +1,13 @@
 #include "adm/tools.hpp"
 
 #include <arpa/inet.h>
+#include <fmt/core.h>
 #include <ifaddrs.h>
 #include <limits.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <spawn.h>
+#include <sys/random.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -14,6 +16,7 @@
 #include <cstdlib>
 #include <cstring>
 
+#include "base/ensure.hpp"
 #include "command/drbdsetup.hpp"
 #include "metatool/drbdmeta.hpp"
 
@@ -108,6 +111,12 @@ std::vector<control::ResourceShow> LocalTools::running() {
   Result<std::vector<control::ResourceShow>> shown = control::decode_show(reply->data);
   if (!shown) return {};
   return std::move(*shown);
+}
+
+std::string LocalTools::random_identifier() {
+  std::uint64_t value = 0;
+  ensure(::getrandom(&value, sizeof value, 0) == static_cast<ssize_t>(sizeof value));
+  return fmt::format("{:016X}", value);
 }
 
 config::HostFacts LocalTools::host() {

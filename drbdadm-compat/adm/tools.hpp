@@ -28,6 +28,8 @@ class Tools {
   virtual std::vector<control::ResourceShow> running() = 0;
   virtual config::HostFacts host() = 0;
   virtual config::Files& files() = 0;
+  // 64 random bits, as 16 hexadecimal digits.
+  virtual std::string random_identifier() = 0;
 };
 
 // Where a command's text goes.
@@ -48,6 +50,7 @@ class LocalTools final : public Tools {
   std::vector<control::ResourceShow> running() override;
   config::HostFacts host() override;
   config::Files& files() override { return files_; }
+  std::string random_identifier() override;
 
  private:
   [[nodiscard]] bool daemon_runs() const;

@@ -36,6 +36,16 @@ int on_metadata(const Context& context, const LocalResource& resource, const Loc
   return context.runner.run(with_passed(context, metadata_step(context.call.verb, volume)));
 }
 
+// New meta data get a random device identifier, so that a disk can be told from its copy.
+int verb_create_md(const Context& context, const LocalResource& resource,
+                   const LocalVolume& volume) {
+  const int code = on_metadata(context, resource, volume);
+  if (code != 0 || volume.diskless() || context.runner.dry_run()) return code;
+  Step step = metadata_step("write-dev-uuid", volume);
+  step.arguments.push_back(context.tools.random_identifier());
+  return context.runner.run(step);
+}
+
 bool configured(const Context& context, const LocalVolume& volume, bool with_disk) {
   if (context.runner.dry_run()) return true;
   for (const control::ResourceShow& resource : context.tools.running()) {
@@ -162,7 +172,7 @@ constexpr Verb table[] = {
     {.name = "syncer", .options = "", .each_volume = verb_disk_options},
     {.name = "net-options", .target = resource_once, .each = verb_net_options},
     {.name = "resource-options", .target = resource_once, .each = verb_resource_options},
-    {.name = "create-md", .options = create_options, .each_volume = on_metadata},
+    {.name = "create-md", .options = create_options, .each_volume = verb_create_md},
     {.name = "dump-md", .options = "force", .each_volume = on_metadata},
     {.name = "apply-al", .options = "force", .each_volume = on_metadata},
     {.name = "wipe-md", .options = "force", .each_volume = on_metadata},

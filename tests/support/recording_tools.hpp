@@ -36,6 +36,7 @@ class RecordingTools final : public adm::Tools {
   std::vector<control::ResourceShow> running() override { return shown; }
   config::HostFacts host() override { return facts; }
   config::Files& files() override { return memory; }
+  std::string random_identifier() override { return "0123456789ABCDEF"; }
 
  private:
   int note(adm::Tool tool, std::span<const std::string> arguments) {
