@@ -11,14 +11,15 @@ std::string get_gi_text(const control::GenerationShow& shown) {
                      shown.connected, shown.full_sync, shown.peer_outdated, shown.crashed_primary);
 }
 
-std::string show_gi_text(const control::GenerationShow& shown) {
+std::string under_legend(const std::string& line) {
   return "\n"
          "       +--<  Current data generation UUID  >-\n"
          "       |               +--<  Bitmap's base data generation UUID  >-\n"
          "       |               |                 +--<  younger history UUID  >-\n"
          "       |               |                 |         +-<  older history  >-\n"
          "       V               V                 V         V\n" +
-         get_gi_text(shown) +
+         line +
+         "\n"
          "                                                                    ^ ^ ^ ^ ^ ^ ^\n"
          "                                      -<  Data consistency flag  >--+ | | | | | |\n"
          "                             -<  Data was/is currently up-to-date  >--+ | | | | |\n"
@@ -28,6 +29,12 @@ std::string show_gi_text(const control::GenerationShow& shown) {
          "                        -<  The peer's disk was out-dated or inconsistent  >--+ |\n"
          "      -<  This node was a crashed primary, and has not seen its peer since   >--+\n"
          "\n";
+}
+
+std::string show_gi_text(const control::GenerationShow& shown) {
+  std::string line = get_gi_text(shown);
+  line.pop_back();
+  return under_legend(line);
 }
 
 }  // namespace replicator::command

@@ -10,7 +10,9 @@ namespace replicator::command {
 
 // "CURRENT:BITMAP:YOUNGER:OLDER:c:u:p:d:s:o:r" and a newline.
 std::string get_gi_text(const control::GenerationShow& shown);
-// The same under a legend. What follows the legend differs between disk and running device.
+// A line of get-gi between the drawings that explain its fields.
+std::string under_legend(const std::string& line);
+// get_gi_text() so explained. What follows the legend differs between disk and running device.
 std::string show_gi_text(const control::GenerationShow& shown);
 
 }  // namespace replicator::command

@@ -1,27 +1,10 @@
+#include "command/generations_text.hpp"
 #include "metatool/commands.hpp"
 #include "metatool/generations_text.hpp"
 
 namespace replicator::metatool {
 
 namespace {
-
-constexpr const char* legend_above =
-    "\n"
-    "       +--<  Current data generation UUID  >-\n"
-    "       |               +--<  Bitmap's base data generation UUID  >-\n"
-    "       |               |                 +--<  younger history UUID  >-\n"
-    "       |               |                 |         +-<  older history  >-\n"
-    "       V               V                 V         V\n";
-constexpr const char* legend_below =
-    "                                                                    ^ ^ ^ ^ ^ ^ ^\n"
-    "                                      -<  Data consistency flag  >--+ | | | | | |\n"
-    "                             -<  Data was/is currently up-to-date  >--+ | | | | |\n"
-    "                                  -<  Node was/is currently primary  >--+ | | | |\n"
-    "                                  -<  Node was/is currently connected  >--+ | | |\n"
-    "         -<  Node was in the progress of setting all bits in the bitmap  >--+ | |\n"
-    "                        -<  The peer's disk was out-dated or inconsistent  >--+ |\n"
-    "      -<  This node was a crashed primary, and has not seen its peer since   >--+\n"
-    "\n";
 
 int store(Session& session, const MetadataOnDisk& found) {
   const Status written = write_superblock(session, found.superblock, found.layout);
@@ -45,7 +28,7 @@ int show_gi(Session& session) {
   if (!found) return without_metadata(session, found.error());
   const Superblock& superblock = found->superblock;
   Console& console = session.console;
-  console.out("{}{}\n{}", legend_above, generations_text(superblock), legend_below);
+  console.out("{}", command::under_legend(generations_text(superblock)));
   console.out("flags: {}\n", flags_text(superblock));
   const bool applied = (superblock.flags & md_flag_al_clean) != 0;
   console.out("meta-data: {}\n", applied ? "clean" : "need apply-al");
