@@ -71,7 +71,7 @@ struct VolumeState {
   bool suspended_fencing = false;          // susp_fen
 
   bool operator==(const VolumeState&) const noexcept = default;
-  [[nodiscard]] bool suspended() const noexcept {
+  [[nodiscard]] constexpr bool suspended() const noexcept {
     return suspended_by_user || suspended_no_data || suspended_fencing;
   }
 };
