@@ -14,8 +14,6 @@ enum class Tool : std::uint8_t { drbdsetup, drbdmeta };
 struct Step {
   Tool tool = Tool::drbdsetup;
   std::vector<std::string> arguments;
-  std::vector<std::string> unseen =
-      {};  // passed on, but no part of the text: what DRBD's tools leave to udev
 
   bool operator==(const Step&) const = default;
 };

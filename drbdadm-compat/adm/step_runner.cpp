@@ -32,10 +32,8 @@ int StepRunner::run(const Step& step) {
       return could_not_run;
     }
   }
-  std::vector<std::string> arguments = step.arguments;
-  arguments.insert(arguments.end(), step.unseen.begin(), step.unseen.end());
-  const int code =
-      step.tool == Tool::drbdsetup ? tools_.drbdsetup(arguments) : tools_.drbdmeta(arguments);
+  const int code = step.tool == Tool::drbdsetup ? tools_.drbdsetup(step.arguments)
+                                                : tools_.drbdmeta(step.arguments);
   if (code >= first_failure) {
     fmt::print(console_.err, "Command '{}' terminated with exit code {}\n", text(step), code);
   }

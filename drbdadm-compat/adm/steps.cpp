@@ -10,7 +10,7 @@ using config::LocalVolume;
 using config::Section;
 
 Step setup(std::vector<std::string> arguments) {
-  return Step{Tool::drbdsetup, std::move(arguments), {}};
+  return Step{Tool::drbdsetup, std::move(arguments)};
 }
 
 void append(Step& step, const std::vector<std::string>& words) {
@@ -54,10 +54,7 @@ Step new_resource_step(const LocalResource& resource, const Locals& all) {
 }
 
 Step new_minor_step(const LocalResource& resource, const LocalVolume& volume) {
-  Step step =
-      setup({"new-minor", resource.name(), minor_word(volume), std::to_string(volume.number)});
-  if (volume.implicit) step.unseen.emplace_back("--implicit-volume");
-  return step;
+  return setup({"new-minor", resource.name(), minor_word(volume), std::to_string(volume.number)});
 }
 
 Step attach_step(const LocalVolume& volume, const Locals& all) {

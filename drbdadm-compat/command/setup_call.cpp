@@ -22,13 +22,8 @@ constexpr std::array<std::string_view, 6> status_flags{"verbose", "statistics", 
 
 constexpr std::array commands{
     SetupCommand{"new-resource", forward, resource, 0, "", OptionSection::resource, {"peer-name"}},
-    SetupCommand{"new-minor",
-                 forward,
-                 resource,
-                 2,
-                 " MINOR VOLUME",
-                 OptionSection::global,
-                 {"implicit-volume"}},
+    SetupCommand{
+        "new-minor", forward, resource, 2, " MINOR VOLUME", OptionSection::global, {"device-name"}},
     SetupCommand{"del-minor", forward, minor},
     SetupCommand{"del-resource", forward, resource},
     SetupCommand{"attach", forward, minor, 3, " DISK META_DISK INDEX", OptionSection::disk},
@@ -79,9 +74,9 @@ constexpr std::array commands{
 
 // Flags of a command that take a value.
 bool takes_value(std::string_view flag) {
-  constexpr std::array<std::string_view, 7> names{
-      "peer-name", "wfc-timeout", "degr-wfc-timeout", "start", "stop", "outdated-wfc-timeout",
-      "size"};
+  constexpr std::array<std::string_view, 8> names{
+      "peer-name", "device-name", "wfc-timeout",          "degr-wfc-timeout",
+      "start",     "stop",        "outdated-wfc-timeout", "size"};
   return std::find(names.begin(), names.end(), flag) != names.end();
 }
 

@@ -56,7 +56,6 @@ void remove_link(const std::string& link, const std::string& node) noexcept {
 std::string node_path(const DeviceNames& names) { return fmt::format("/dev/drbd{}", names.minor); }
 
 std::string by_resource_path(const DeviceNames& names) {
-  if (names.implicit) return fmt::format("{}by-res/{}", link_folder, names.resource);
   return fmt::format("{}by-res/{}/{}", link_folder, names.resource, names.volume);
 }
 

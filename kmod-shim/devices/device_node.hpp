@@ -1,6 +1,5 @@
 // The names under which applications find a volume: the block node /dev/drbdN and the links
-// /dev/drbd/by-res/RESOURCE/VOLUME (by-res/RESOURCE when the configuration names no volume) and
-// /dev/drbd/by-disk/DISK.
+// /dev/drbd/by-res/RESOURCE/VOLUME and /dev/drbd/by-disk/DISK.
 //
 // The node exists as long as the volume. While the volume is Secondary it leads to a device number
 // that no driver serves, so that every open fails (ENXIO): S4. It is a node and no link, so that
@@ -20,7 +19,6 @@ struct DeviceNames {
   std::string resource;
   std::uint32_t volume = 0;
   std::uint32_t minor = 0;
-  bool implicit = false;     // configured without a `volume` block
   std::string backing_disk;  // empty when diskless
 };
 

@@ -5,7 +5,7 @@
 // clang-format off
 //   command           object           arguments         options beside those of the section
 //   new-resource      resource         -                 peer-name; resource options
-//   new-minor         resource         MINOR VOLUME      implicit-volume
+//   new-minor         resource         MINOR VOLUME      -
 //   del-minor         minor            -                 -
 //   del-resource      resource         -                 -
 //   attach            minor            DISK META INDEX   disk options

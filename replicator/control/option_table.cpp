@@ -274,7 +274,7 @@ constexpr std::array table{
 
 // Options of a request that belong to its command, not to a section.
 constexpr std::array<std::string_view, 4> command_options{"set-defaults", "force", "peer-name",
-                                                          "implicit-volume"};
+                                                          "device-name"};
 
 bool is_command_option(std::string_view name) noexcept {
   for (const std::string_view known : command_options) {

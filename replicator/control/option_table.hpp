@@ -74,7 +74,7 @@ ParsedOption parse_option(const Option& option, std::string_view text);
 std::string option_text(const Option& option, const OptionValue& value);
 
 // Options of one request. "set-defaults" first puts everything back to its default. Names that
-// belong to the command and not to the section (force, peer-name, implicit-volume) are skipped. On a
+// belong to the command and not to the section (force, peer-name, device-name) are skipped. On a
 // problem the struct is unchanged and the text says which option and what is wrong with it.
 std::optional<std::string> apply_options(const OptionMap& options, ResourceOptions& target);
 std::optional<std::string> apply_options(const OptionMap& options, NetOptions& target);

@@ -158,7 +158,6 @@ Task<Reply> Daemon::new_minor(const Request& request) {
   names.resource = request.object;
   names.volume = number;
   names.minor = minor;
-  names.implicit = flag(request, "implicit-volume");
   Result<std::unique_ptr<shim::KernelDevice>> device =
       co_await shim::KernelDevice::create(reactor_, std::move(attachment), std::move(names));
   Reply reply;

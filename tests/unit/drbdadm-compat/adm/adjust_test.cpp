@@ -37,8 +37,7 @@ control::ResourceShow as_configured() {
 
 using Lines = std::vector<std::string>;
 constexpr const char* connect =
-    "drbdsetup connect r0 ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789 --_name=bravo --protocol=C "
-    "--verify-alg=sha1";
+    "drbdsetup connect r0 ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789 --_name=bravo --protocol=C --verify-alg=sha1";
 constexpr const char* apply_al = "drbdmeta 0 v08 /dev/vdb internal apply-al";
 constexpr const char* attach = "drbdsetup attach 0 /dev/vdb /dev/vdb internal --resync-rate=10M";
 
@@ -71,8 +70,8 @@ TEST(Adjust, EachDifferenceHasItsSteps) {
        {"drbdsetup detach 0", apply_al, attach}},
       {"another minor",
        [](auto& r) { r.volumes[0].minor = 7; },
-       {"drbdsetup detach 7", "drbdsetup del-minor 7",
-        "drbdsetup new-minor r0 0 0 --implicit-volume", apply_al, attach}},
+       {"drbdsetup detach 7", "drbdsetup del-minor 7", "drbdsetup new-minor r0 0 0", apply_al,
+        attach}},
       {"a volume too many",
        [](auto& r) {
          r.volumes.push_back(control::VolumeShow());
@@ -96,9 +95,8 @@ TEST(Adjust, WhatDoesNotRunIsBroughtUp) {
   RecordingTools tools;
   tools.memory.files["/etc/drbd.conf"] = config_text;
   run_adm(tools, {"adjust", "r0"});
-  const Lines expected = {"drbdsetup new-resource r0",
-                          "drbdsetup new-minor r0 0 0 --implicit-volume", apply_al, attach,
-                          connect};
+  const Lines expected = {"drbdsetup new-resource r0", "drbdsetup new-minor r0 0 0", apply_al,
+                          attach, connect};
   EXPECT_EQ(tools.ran, expected);
 }
 
