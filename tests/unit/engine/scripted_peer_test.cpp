@@ -61,7 +61,9 @@ class ScriptedPeerTest : public testing::Test {
   }
   void TearDown() override {
     if (peer_) peer_->hang_up();
-    if (pair_) EXPECT_FALSE(pair_->world.failed());
+    if (pair_) {
+      EXPECT_FALSE(pair_->world.failed());
+    }
   }
 
   Resource& resource() { return static_cast<Program*>(pair_->n1.program())->resource; }
@@ -132,31 +134,43 @@ class ScriptedPeerTest : public testing::Test {
 };
 
 // The data sockets of the first connection that was recorded: what each kernel said.
-std::pair<WireStream, WireStream> recorded_connect() {
+struct Recorded {
+  WireStream connecting;
+  WireStream accepting;
+};
+
+Recorded recorded(std::initializer_list<const char*> files) {
   testing_support::Capture capture;
-  EXPECT_TRUE(capture.add_file("tests/fixtures/wire/01-connect.pcap.gz"));
-  WireStream from_connecting;
-  WireStream from_accepting;
+  for (const char* file : files)
+    EXPECT_TRUE(capture.add_file(std::string("tests/fixtures/wire/") + file)) << file;
+  Recorded all;
   for (WireStream& stream : testing_support::wire_streams(capture.streams(), 101, 0xf)) {
-    if (stream.socket != data) continue;
-    (stream.connected ? from_connecting : from_accepting) = std::move(stream);
+    if (stream.socket == data)
+      (stream.connected ? all.connecting : all.accepting) = std::move(stream);
   }
-  return {std::move(from_connecting), std::move(from_accepting)};
+  return all;
 }
 
-TEST_F(ScriptedPeerTest, a_recorded_kernel_connects_with_us) {
-  const auto [kernel, other] = recorded_connect();
-  ASSERT_GE(kernel.packets.size(), 7U);
-  NetOptions options;
-  DiskOptions disk;
-  for (const WirePacket& packet : other.packets) {
+// Options of a node that would have said this.
+void options_said(const WireStream& stream, NetOptions& net, DiskOptions& disk) {
+  for (const WirePacket& packet : stream.packets) {
     if (packet.header.command != Packet::sync_param89) continue;
     const Result<SyncParam> parameters = decode_sync_param(packet.payload, 101);
     ASSERT_TRUE(parameters);
-    options.verify_alg = parameters->verify_alg;
-    options.csums_alg = parameters->csums_alg;
+    net.verify_alg = parameters->verify_alg;
+    net.csums_alg = parameters->csums_alg;
     disk.resync_rate = parameters->resync_rate;
   }
+}
+
+TEST_F(ScriptedPeerTest, a_recorded_kernel_connects_with_us) {
+  const Recorded said_then = recorded({"01-connect.pcap.gz"});
+  const WireStream& kernel = said_then.connecting;
+  const WireStream& other = said_then.accepting;
+  ASSERT_GE(kernel.packets.size(), 7U);
+  NetOptions options;
+  DiskOptions disk;
+  options_said(other, options, disk);
   start(recorded_disk_bytes, options, disk);
   ASSERT_TRUE(exchange_features());
   for (const WirePacket& packet : kernel.packets) {
@@ -180,6 +194,92 @@ TEST_F(ScriptedPeerTest, a_recorded_kernel_connects_with_us) {
                            packet.payload.begin()))
         << name(said.header.command);
   }
+}
+
+// The recorded disk held zeroes; the same answers with other content prove more.
+std::vector<std::byte> source_image() {
+  std::vector<std::byte> image(4086 * block_bytes);
+  std::uint64_t number = 1;
+  for (std::size_t at = 0; at < image.size(); at += 8) {
+    number = number * 6364136223846793005ULL + 1442695040888963407ULL;
+    write_le64(image, at, number);
+  }
+  return image;
+}
+
+std::vector<std::byte> resync_reply(const ScriptedPeer::Said& asked, ConstBytes image) {
+  const Result<BlockRequest> request = decode_block_request(asked.payload);
+  EXPECT_TRUE(request);
+  DataHeader header;
+  header.sector = request->sector;
+  header.block_id = request->block_id;
+  std::vector<std::byte> reply(data_header_bytes);
+  encode(header, reply);
+  const ConstBytes content = image.subspan(to_bytes(request->sector).value(), request->bytes);
+  reply.insert(reply.end(), content.begin(), content.end());
+  return reply;
+}
+
+Task<void> serve_resync(ScriptedPeer& peer, const std::vector<std::byte>& image) {
+  for (;;) {
+    const ScriptedPeer::Said asked = co_await peer.hear(data);
+    if (!asked.there) co_return;
+    if (asked.header.command != Packet::rs_data_request) continue;
+    const std::vector<std::byte> reply = resync_reply(asked, image);
+    const ConstBytes payload(reply);
+    const bool sent = co_await peer.say_payload(data, Packet::rs_data_reply, payload);
+    if (!sent) co_return;
+  }
+}
+
+Task<void> answer_pings(ScriptedPeer& peer, std::size_t& acked) {
+  const ConstBytes nothing;
+  for (;;) {
+    const ScriptedPeer::Said said = co_await peer.hear(meta);
+    if (!said.there) co_return;
+    if (said.header.command == Packet::rs_write_ack) acked += decode_block_ack(said.payload)->bytes;
+    if (said.header.command != Packet::ping) continue;
+    const bool sent = co_await peer.say_payload(meta, Packet::ping_ack, nothing);
+    if (!sent) co_return;
+  }
+}
+
+TEST_F(ScriptedPeerTest, a_recorded_kernel_is_made_primary_and_fills_our_disk) {
+  const Recorded said_then = recorded({"01-connect.pcap.gz", "02-primary-force-full-sync.pcap.gz"});
+  const WireStream& kernel = said_then.accepting;
+  NetOptions options;
+  DiskOptions disk;
+  options_said(said_then.connecting, options, disk);
+  start(recorded_disk_bytes, options, disk);
+  ASSERT_TRUE(exchange_features());
+  std::uint64_t generation = 0;
+  for (const WirePacket& packet : kernel.packets) {
+    // Its answers follow our questions, which are not those of the node that it spoke with.
+    if (packet.version < 100 || packet.header.command == Packet::rs_data_reply) continue;
+    ASSERT_TRUE(pair_->run(peer_->say_bytes(data, {packet.bytes.begin(), packet.bytes.end()})));
+    if (packet.header.command == Packet::uuids) generation = decode_uuids(packet.payload)->current;
+  }
+  const std::vector<std::byte> image = source_image();
+  std::size_t acked = 0;
+  {
+    Task<void> source = serve_resync(*peer_, image);
+    Task<void> pings = answer_pings(*peer_, acked);
+    source.start();
+    pings.start();
+    EXPECT_TRUE(wait_for(C::sync_target));
+    EXPECT_TRUE(wait_for(C::connected));
+  }
+  EXPECT_EQ(name(state().disk), "UpToDate");
+  EXPECT_EQ(name(state().peer_disk), "UpToDate");
+  EXPECT_EQ(name(state().peer_role), "Primary");
+  EXPECT_EQ(acked, image.size());
+  EXPECT_EQ(resource().volume(0)->out_of_sync_blocks(), 0U);
+  const GenerationSet& own = resource().volume(0)->backing()->superblock().generations;
+  EXPECT_TRUE(same_generation(own.current, generation));
+  EXPECT_EQ(own.bitmap, 0U);
+  std::vector<std::byte> ours(image.size());
+  pair_->n1.disk().image().read(ByteOffset(0), ours);
+  EXPECT_TRUE(ours == image);
 }
 
 TEST_F(ScriptedPeerTest, a_peer_that_knows_only_old_versions_is_left_alone) {

@@ -335,7 +335,9 @@ TEST(BitmapCode, MalformedCodesAreRefused) {
   EXPECT_FALSE(feed_bytes(1000, {0x22, 0x3f, 0xb7, 0x02}).ok());  // a bit too many
   EXPECT_FALSE(feed_bytes(1000, {0x32, 0x3f, 0xb7}).ok());        // truncated
   for (unsigned encoding = 0; encoding < 16; ++encoding) {
-    if (encoding != 2) EXPECT_FALSE(feed_bytes(1000, {0x30U | encoding, 0x3f, 0xb7, 0x02}).ok());
+    if (encoding != 2) {
+      EXPECT_FALSE(feed_bytes(1000, {0x30U | encoding, 0x3f, 0xb7, 0x02}).ok());
+    }
   }
   // The longest run there is, and one more than fits into 64 bits of offset.
   EXPECT_FALSE(feed_bytes(1000, {0x82, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}).ok());

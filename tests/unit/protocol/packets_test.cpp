@@ -80,7 +80,9 @@ TEST(Packets, NoOtherLengthThanTheRightOne) {
       const bool right = decoder.lengths.contains(length);
       for (std::uint32_t seed = 0; seed < 20; ++seed) {
         const bool accepted = decoder.accepts(random_payload(length, seed));
-        if (!right) EXPECT_FALSE(accepted) << decoder.name << " " << length;
+        if (!right) {
+          EXPECT_FALSE(accepted) << decoder.name << " " << length;
+        }
       }
     }
   }
@@ -124,7 +126,9 @@ TEST(Packets, ProtocolOptions) {
     EXPECT_EQ(back->integrity_alg, alg);
     // A name without an end is no name.
     const ConstBytes cut = ConstBytes(payload).first(payload.size() - 1);
-    if (!alg.empty()) EXPECT_FALSE(decode_protocol_options(cut));
+    if (!alg.empty()) {
+      EXPECT_FALSE(decode_protocol_options(cut));
+    }
   }
   // Protocol 86 sends no name.
   EXPECT_EQ(decode_protocol_options(Payload(24))->integrity_alg, "");

@@ -98,7 +98,9 @@ TEST(Validate, EveryLengthOfEveryPacket) {
           const bool right = length >= e.least && length <= e.most;
           const Status status = check_length(e.packet, e.socket, length, version, features);
           EXPECT_EQ(status.ok(), right) << name(e.packet) << " " << length << " at " << version;
-          if (!right) EXPECT_EQ(status.fault(), Fault::protocol_error);
+          if (!right) {
+            EXPECT_EQ(status.fault(), Fault::protocol_error);
+          }
         }
       }
     }
@@ -126,7 +128,9 @@ TEST(Validate, WhatMustBeBufferedIsSmall) {
   for (const Expectation& e : expectations(101, 0xf)) {
     const bool data = e.packet == Packet::data || e.packet == Packet::data_reply ||
                       e.packet == Packet::rs_data_reply;
-    if (!data) EXPECT_LE(e.most, bitmap_packet_bytes_max) << name(e.packet);
+    if (!data) {
+      EXPECT_LE(e.most, bitmap_packet_bytes_max) << name(e.packet);
+    }
   }
 }
 
