@@ -253,7 +253,13 @@ Instant Cluster::weak_since(NodeId node_id) {
   return std::max(mine, nodes_[other(which)].weak_since);
 }
 
-bool Cluster::both_good() noexcept { return in_sync(nodes_[0].seen) && in_sync(nodes_[1].seen); }
+// A command under way may still change the state that is good now.
+bool Cluster::both_good() noexcept {
+  for (std::size_t i = 0; i < 2; ++i) {
+    if (replica(i) != nullptr && replica(i)->busy()) return false;
+  }
+  return in_sync(nodes_[0].seen) && in_sync(nodes_[1].seen);
+}
 
 bool Cluster::may_reboot(std::size_t which) noexcept {
   return !node(which).running() && (hasty_ || nodes_[which].reboot_at <= world_.now());
