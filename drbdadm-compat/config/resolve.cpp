@@ -195,7 +195,7 @@ std::vector<Volume> effective_volumes(const Resource& resource, const Host& host
     inner->sections.of(OptionSection::disk).inherit(outer.sections.of(OptionSection::disk));
   }
   std::sort(volumes.begin(), volumes.end(),
-                   [](const Volume& a, const Volume& b) { return a.number < b.number; });
+            [](const Volume& a, const Volume& b) { return a.number < b.number; });
   return volumes;
 }
 

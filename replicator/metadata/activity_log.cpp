@@ -20,7 +20,8 @@ ActivityLog::ActivityLog(std::uint32_t slots) : slots_(slots) {
   evicted_.reserve(al_updates_max);
   wanted_.reserve(256);
   // Free slots are handed out from the highest index downwards.
-  for (std::uint32_t slot = 0; slot < slots; ++slot) link_oldest(slot);
+  for (std::uint32_t slot = 0; slot < slots; ++slot)
+    link_oldest(slot);
 }
 
 std::size_t ActivityLog::home(std::uint32_t extent) const noexcept {
@@ -37,14 +38,16 @@ std::uint32_t ActivityLog::find(std::uint32_t extent) const noexcept {
 
 void ActivityLog::index_insert(std::uint32_t extent, std::uint32_t slot) noexcept {
   std::size_t at = home(extent);
-  while (index_[at] != none) at = (at + 1) & index_mask_;
+  while (index_[at] != none)
+    at = (at + 1) & index_mask_;
   index_[at] = slot;
 }
 
 // Linear probing without tombstones: what follows moves up.
 void ActivityLog::index_erase(std::uint32_t extent) noexcept {
   std::size_t at = home(extent);
-  while (slots_[index_[at]].extent != extent) at = (at + 1) & index_mask_;
+  while (slots_[index_[at]].extent != extent)
+    at = (at + 1) & index_mask_;
   std::size_t hole = at;
   for (;;) {
     at = (at + 1) & index_mask_;

@@ -1,6 +1,6 @@
-// The activity log in memory: which 4 MiB extents are hot, in which slots, how often each is held; and the
-// 16 MiB resync extents that exclude application writes. Pure bookkeeping: the transaction is written by
-// the backing device between plan() and commit().
+// The activity log in memory: which 4 MiB extents are hot, in which slots, how often each is held;
+// and the 16 MiB resync extents that exclude application writes. Pure bookkeeping: the transaction
+// is written by the backing device between plan() and commit().
 //   D2  an extent is hot only after commit()
 //   D4  only extents without holds are evicted
 //   E4  a resync extent is held only while none of its four extents is
@@ -23,15 +23,16 @@ class ActivityLog {
     return static_cast<std::uint32_t>(slots_.size());
   }
   [[nodiscard]] bool hot(std::uint32_t extent) const noexcept;
-  // Takes a hold on each extent of [first, last]; all or nothing. False when one is cold or lies in a resync
-  // extent that is wanted or held.
+  // Takes a hold on each extent of [first, last]; all or nothing. False when one is cold or lies in
+  // a resync extent that is wanted or held.
   bool try_hold(std::uint32_t first, std::uint32_t last) noexcept;
   void release(std::uint32_t first, std::uint32_t last) noexcept;
   // Does a resync stand in the way (as opposed to a cold extent)?
   [[nodiscard]] bool blocked_by_resync(std::uint32_t first, std::uint32_t last) const noexcept;
 
-  // Reserves a slot for a cold extent; adds to the transaction being planned. False: already planned or
-  // hot (nothing to do) with `settled` true, or no slot can be evicted with `settled` false.
+  // Reserves a slot for a cold extent; adds to the transaction being planned. False: already
+  // planned or hot (nothing to do) with `settled` true, or no slot can be evicted with `settled`
+  // false.
   bool plan(std::uint32_t extent, bool& settled);
   [[nodiscard]] std::uint32_t planned() const noexcept {
     return static_cast<std::uint32_t>(planned_.size());

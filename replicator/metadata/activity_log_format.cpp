@@ -117,8 +117,7 @@ Ring read_ring(ConstBytes ring, AlStripes stripes) {
     const AlBlockKind kind =
         decode_al_block(ring.subspan(block * al_block_bytes, al_block_bytes), t);
     // A transaction in a place that is not its own is no transaction of this log.
-    const bool misplaced =
-        kind == AlBlockKind::transaction && t.number % stripes.blocks() != r;
+    const bool misplaced = kind == AlBlockKind::transaction && t.number % stripes.blocks() != r;
     if (kind == AlBlockKind::invalid || misplaced) {
       ++invalid;
       if (r == 0) first_invalid = true;
@@ -162,7 +161,8 @@ Result<std::vector<std::uint32_t>> replay_activity_log(ConstBytes bytes, AlStrip
                      static_cast<std::int32_t>(b.number - base);
             });
   std::vector<std::uint32_t> slots(al_slots_max, al_extent_free);
-  for (const AlTransaction& t : ring.transactions) apply(t, slots);
+  for (const AlTransaction& t : ring.transactions)
+    apply(t, slots);
   std::vector<std::uint32_t> hot;
   for (const std::uint32_t extent : slots) {
     if (extent != al_extent_free) hot.push_back(extent);

@@ -1,5 +1,5 @@
-// Activity-log transaction blocks: 4096 bytes, big-endian, CRC-32C without inversions; their place in the
-// ring; and the replay of a whole ring. Normative: docs/metadata.md#activity-log.
+// Activity-log transaction blocks: 4096 bytes, big-endian, CRC-32C without inversions; their place
+// in the ring; and the replay of a whole ring. Normative: docs/metadata.md#activity-log.
 //   D6  a torn block fails its checksum and is skipped: its extents had not been written to (D2)
 //   P1  replay accepts any bytes
 #pragma once
@@ -28,10 +28,11 @@ struct AlUpdate {
 
 struct AlTransaction {
   std::uint32_t number = 0;
-  std::uint16_t context_size = 0;        // slots in use
+  std::uint16_t context_size = 0;  // slots in use
   std::uint16_t context_start_slot = 0;
-  std::vector<AlUpdate> updates;         // at most al_updates_max
-  std::vector<std::uint32_t> context;    // extents of slots from context_start_slot; state BEFORE the updates
+  std::vector<AlUpdate> updates;  // at most al_updates_max
+  std::vector<std::uint32_t>
+      context;  // extents of slots from context_start_slot; state BEFORE the updates
   bool operator==(const AlTransaction&) const noexcept = default;
 };
 
@@ -45,7 +46,8 @@ AlBlockKind decode_al_block(ConstBytes block, AlTransaction& transaction);
 // Index of the ring block that transaction `number` is written to.
 std::uint64_t al_block_of(std::uint32_t number, AlStripes stripes) noexcept;
 
-// The hot extents that a whole ring (stripes.blocks() blocks) describes. Fault::malformed: no usable log.
+// The hot extents that a whole ring (stripes.blocks() blocks) describes. Fault::malformed: no
+// usable log.
 Result<std::vector<std::uint32_t>> replay_activity_log(ConstBytes ring, AlStripes stripes);
 
 }  // namespace replicator

@@ -131,7 +131,8 @@ void Bitmap::clear_all() noexcept {
 void Bitmap::recount() noexcept {
   mask_surplus();
   count();
-  for (std::size_t index = 0; index < changed_.size(); ++index) mark_page(index);
+  for (std::size_t index = 0; index < changed_.size(); ++index)
+    mark_page(index);
 }
 
 void Bitmap::recount_loaded() noexcept {
@@ -149,7 +150,8 @@ void Bitmap::resize(BlockCount bits, bool set_new) {
   mask_surplus();
   count();
   if (set_new && bits_ > before) change(before, bits_, true);
-  for (std::size_t index = 0; index < changed_.size(); ++index) changed_[index] = 1;
+  for (std::size_t index = 0; index < changed_.size(); ++index)
+    changed_[index] = 1;
   changed_count_ = changed_.size();
 }
 

@@ -1,6 +1,7 @@
-// The out-of-sync bitmap in memory: one bit per 4 KiB, little-endian 64-bit words exactly as on disk and on
-// the wire. Set rounds outwards, clear rounds inwards (E2, E3). Remembers which 4 KiB pages changed since
-// they were written. Memory: the bits and one byte per page. Normative: docs/metadata.md#bitmap.
+// The out-of-sync bitmap in memory: one bit per 4 KiB, little-endian 64-bit words exactly as on
+// disk and on the wire. Set rounds outwards, clear rounds inwards (E2, E3). Remembers which 4 KiB
+// pages changed since they were written. Memory: the bits and one byte per page. Normative:
+// docs/metadata.md#bitmap.
 #pragma once
 
 #include <cstdint>
@@ -28,7 +29,8 @@ class Bitmap {
 
   // Every touched block; how many bits changed.
   BlockCount set_range(ByteRange range) noexcept;
-  // Only blocks that are covered whole; the device's last block also when the range reaches its end.
+  // Only blocks that are covered whole; the device's last block also when the range reaches its
+  // end.
   BlockCount clear_range(ByteRange range, ByteCount device) noexcept;
   void set_all() noexcept;
   void clear_all() noexcept;
@@ -39,7 +41,9 @@ class Bitmap {
   [[nodiscard]] std::span<const std::uint64_t> words() const noexcept {
     return {words_.data(), words_in_use()};
   }
-  [[nodiscard]] std::span<std::uint64_t> words() noexcept { return {words_.data(), words_in_use()}; }
+  [[nodiscard]] std::span<std::uint64_t> words() noexcept {
+    return {words_.data(), words_in_use()};
+  }
   // Counts again, masks surplus bits, and takes every page as changed.
   void recount() noexcept;
 

@@ -41,8 +41,8 @@ MetadataLayout place_external(std::uint64_t superblock, std::uint64_t area,
   layout.al_offset = static_cast<std::int32_t>(superblock_sectors);
   layout.bm_offset = static_cast<std::int32_t>(superblock_sectors + al);
   layout.md_size = static_cast<std::uint32_t>(std::min<std::uint64_t>(area, UINT32_MAX));
-  layout.data_limit = std::min({data_capacity, layout.bitmap_sectors * sectors_per_bitmap_sector,
-                                device_sectors_max});
+  layout.data_limit = std::min(
+      {data_capacity, layout.bitmap_sectors * sectors_per_bitmap_sector, device_sectors_max});
   return layout;
 }
 

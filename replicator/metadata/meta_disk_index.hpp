@@ -1,5 +1,5 @@
-// Which kind of place holds a volume's meta data: "internal", "flexible-external" ("flexible") or the number of
-// a 128 MiB slot on a shared meta device. Normative: docs/metadata.md#placement.
+// Which kind of place holds a volume's meta data: "internal", "flexible-external" ("flexible") or
+// the number of a 128 MiB slot on a shared meta device. Normative: docs/metadata.md#placement.
 #pragma once
 
 #include <cstdint>

@@ -1,12 +1,13 @@
 // The 4 KiB superblock of DRBD 8.4's meta data ("v08"). Normative: docs/metadata.md#superblock.
-//   D6  one 4 KiB block, always written whole; the magic and the plausibility rules recognise anything else
+//   D6  one 4 KiB block, always written whole; the magic and the plausibility rules recognise
+//   anything else
 #pragma once
 
 #include <cstdint>
 
 #include "base/bytes.hpp"
-#include "base/units.hpp"
 #include "base/result.hpp"
+#include "base/units.hpp"
 #include "metadata/generations.hpp"
 #include "metadata/layout.hpp"
 
@@ -57,7 +58,8 @@ struct Superblock {
   }
 };
 
-// Fault::no_metadata when the magic is none of ours; unsupported for v07 and v09 (`where` names them).
+// Fault::no_metadata when the magic is none of ours; unsupported for v07 and v09 (`where` names
+// them).
 Result<Superblock> parse_superblock(ConstBytes block);
 void serialise(const Superblock& superblock, Bytes block);
 

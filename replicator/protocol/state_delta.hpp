@@ -1,4 +1,5 @@
-// A wanted change of a volume's state: the fields named, as mask and value in the bit layout of P_STATE.
+// A wanted change of a volume's state: the fields named, as mask and value in the bit layout of
+// P_STATE.
 #pragma once
 
 #include <cstdint>

@@ -121,7 +121,8 @@ TEST_F(SyncTest, an_empty_buffer_pool_makes_callers_wait_and_merges_what_comes_b
   Gate gate;
   {
     std::vector<BufferPool::Buffer> all;
-    for (int i = 0; i < 256; ++i) all.push_back(pool.try_take(4096));
+    for (int i = 0; i < 256; ++i)
+      all.push_back(pool.try_take(4096));
     EXPECT_EQ(pool.free_bytes(), 0U);
     EXPECT_FALSE(static_cast<bool>(pool.try_take(1)));
     gate.start(take_buffer(pool, 1U << 20U, log_));

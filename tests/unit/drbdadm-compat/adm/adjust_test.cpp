@@ -37,7 +37,8 @@ control::ResourceShow as_configured() {
 
 using Lines = std::vector<std::string>;
 constexpr const char* connect =
-    "drbdsetup connect r0 ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789 --_name=bravo --protocol=C --verify-alg=sha1";
+    "drbdsetup connect r0 ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789 --_name=bravo --protocol=C "
+    "--verify-alg=sha1";
 constexpr const char* apply_al = "drbdmeta 0 v08 /dev/vdb internal apply-al";
 constexpr const char* attach = "drbdsetup attach 0 /dev/vdb /dev/vdb internal --resync-rate=10M";
 

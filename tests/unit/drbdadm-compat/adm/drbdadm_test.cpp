@@ -32,10 +32,11 @@ class Drbdadm : public ::testing::Test {
   RecordingTools tools;
 };
 
-const Lines up_r0 = {"drbdsetup new-resource r0", "drbdsetup new-minor r0 0 0",
-                     "drbdmeta 0 v08 /dev/vdb internal apply-al",
-                     "drbdsetup attach 0 /dev/vdb /dev/vdb internal --resync-rate=10M",
-                     "drbdsetup connect r0 ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789 --_name=bravo --protocol=C"};
+const Lines up_r0 = {
+    "drbdsetup new-resource r0", "drbdsetup new-minor r0 0 0",
+    "drbdmeta 0 v08 /dev/vdb internal apply-al",
+    "drbdsetup attach 0 /dev/vdb /dev/vdb internal --resync-rate=10M",
+    "drbdsetup connect r0 ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789 --_name=bravo --protocol=C"};
 
 std::string lines(const Lines& all) {
   std::string text;
