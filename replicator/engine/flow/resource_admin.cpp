@@ -272,7 +272,8 @@ AdminResult Resource::set_disk_options(std::uint32_t number, const DiskOptions& 
   if (target == nullptr) return AdminResult(admin_minor_invalid, "unknown minor");
   if (target->backing_ == nullptr) return AdminResult(admin_no_disk);
   if (options.al_extents != target->disk_options_.al_extents) {
-    return AdminResult(admin_invalid_request, "al-extents takes effect at the next attach");
+    // The log in use keeps its slots: what they cover must not change under writes (D4).
+    log::info("{}/{} al-extents takes effect at the next attach", name_, number);
   }
   target->disk_options_ = options;
   target->backing_->set_options(options);
