@@ -341,9 +341,10 @@ Task<Reply> Daemon::wait_for(const Request& request, io::Stream& caller) {
     place = find_minor(request.object);
     if (place.volume == nullptr) co_return unknown_minor();
     const VolumeState& now = place.volume->state();
-    const bool syncing = now.connection > ConnectionState::connected;
     const bool ended = now.connection == ConnectionState::stand_alone && !after_split_brain;
-    if (sync ? !syncing : (now.connection >= ConnectionState::connected || ended)) break;
+    const bool reached = sync ? now.connection == ConnectionState::connected
+                              : now.connection >= ConnectionState::connected;
+    if (reached || ended) break;
     if (reactor_.world().clock.now() >= until || !caller.alive()) {
       Reply reply;
       reply.data = control::DataObject().add("timeout", true).text();
