@@ -7,6 +7,7 @@ namespace replicator::adm {
 namespace {
 constexpr int first_failure = 10;  // below are answers, such as 5 for a wait that ran out
 constexpr int could_not_run = 20;
+constexpr int metadata_unusable = 1;
 }  // namespace
 
 void StepRunner::announce(const std::string& line) { announced_ = line; }
@@ -34,6 +35,15 @@ int StepRunner::run(const Step& step) {
   }
   const int code = step.tool == Tool::drbdsetup ? tools_.drbdsetup(step.arguments)
                                                 : tools_.drbdmeta(step.arguments);
+  const bool without_metadata = code == metadata_unusable && step.tool == Tool::drbdmeta &&
+                                step.arguments.back() == "apply-al";
+  if (without_metadata) {
+    fmt::print(
+        console_.err,
+        "{}: not attached; if it is the right disk and never had meta data, 'drbdadm create-md' "
+        "writes it\n",
+        step.arguments[2]);
+  }
   if (code >= first_failure) {
     fmt::print(console_.err, "Command '{}' terminated with exit code {}\n", text(step), code);
   }
