@@ -123,6 +123,10 @@ std::vector<std::string> mount_points(std::string_view mountinfo, std::uint32_t 
   return found;
 }
 
+DeviceUser process_user(std::uint32_t pid) {
+  return {DeviceUser::Kind::process, command_of(fmt::format("/proc/{}", pid)), pid};
+}
+
 std::vector<DeviceUser> find_device_users(std::uint64_t device_number) {
   const std::uint32_t device_major = major(device_number);
   const std::uint32_t device_minor = minor(device_number);

@@ -21,6 +21,9 @@ struct DeviceUser {
 // "held open by dd (pid 4711)", "mounted on /srv", "used by dm-0".
 std::string text(const DeviceUser& user);
 
+// A process by its number, with the name of its command while it runs.
+DeviceUser process_user(std::uint32_t pid);
+
 std::vector<DeviceUser> find_device_users(std::uint64_t device_number);
 
 // Mount points of the device in the text of a mountinfo file, blanks and the like decoded.

@@ -55,8 +55,17 @@ Task<void> Daemon::stop() {
   while (!resources_.empty()) {
     Entry& entry = resources_.begin()->second;
     const std::string name = resources_.begin()->first;
+    // Whoever still uses it sees errors from here on; then nothing holds the role any more.
+    for (auto& [number, exports] : entry.exports) {
+      if (exports.nbd) co_await exports.nbd->stop();
+      exports.nbd.reset();
+    }
     const Reply closed = co_await close_devices(entry);
-    if (closed.code < 0) log::warning("{} is in use while the daemon stops", name);
+    for (const std::string& user : closed.info) {
+      log::warning("{} is in use while the daemon ends: {}", name, user);
+    }
+    for (auto& [number, exports] : entry.exports)
+      co_await remove_exports(exports);
     const AdminResult downed = co_await entry.resource->down();
     if (!downed.ok()) log::warning("{} did not go down cleanly: {}", name, downed.code);
     co_await remove_entry(name);
@@ -108,7 +117,9 @@ Task<void> Daemon::open_devices(Entry& entry, Reply& reply) {
 
 // … and closed before a demotion, all or none.
 Task<Daemon::Reply> Daemon::close_devices(Entry& entry) {
-  Reply reply;
+  // Asked first: the kernel devices need not go and come back for nothing.
+  Reply reply = nbd_users(entry);
+  if (reply.code != 0) co_return reply;
   std::vector<shim::KernelDevice*> closed;
   for (auto& [number, exports] : entry.exports) {
     if (!exports.device || !exports.device->promoted()) continue;
@@ -129,6 +140,18 @@ Task<Daemon::Reply> Daemon::close_devices(Entry& entry) {
     static_cast<void>(again);
   }
   co_return reply;
+}
+
+Daemon::Reply Daemon::nbd_users(Entry& entry) {
+  Reply reply;
+  for (auto& [number, exports] : entry.exports) {
+    if (!exports.nbd) continue;
+    for (const std::uint32_t process : exports.nbd->users()) {
+      reply.code = control::ss_device_in_use;
+      reply.info.push_back(shim::text(shim::process_user(process)) + " by NBD");
+    }
+  }
+  return reply;
 }
 
 Task<void> Daemon::remove_exports(Exports& exports) {

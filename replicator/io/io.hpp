@@ -75,6 +75,8 @@ class Stream {
   [[nodiscard]] virtual Address peer() const noexcept = 0;
   // Unix streams: the user id of the other end; otherwise nobody (~0).
   [[nodiscard]] virtual std::uint32_t peer_user() const noexcept { return ~0U; }
+  // Unix streams: the process that connected; otherwise 0. For people: it may have ended since.
+  [[nodiscard]] virtual std::uint32_t peer_process() const noexcept { return 0; }
 };
 
 class Listener {

@@ -106,6 +106,7 @@ class SocketStream final : public io::Stream {
       socklen_t size = sizeof credentials;
       if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &credentials, &size) == 0) {
         user_ = credentials.uid;
+        process_ = static_cast<std::uint32_t>(credentials.pid);
       }
     } else {
       tune(fd);
@@ -157,6 +158,7 @@ class SocketStream final : public io::Stream {
   [[nodiscard]] io::Address local() const noexcept override { return local_; }
   [[nodiscard]] io::Address peer() const noexcept override { return peer_; }
   [[nodiscard]] std::uint32_t peer_user() const noexcept override { return user_; }
+  [[nodiscard]] std::uint32_t peer_process() const noexcept override { return process_; }
 
  private:
   void send_more(Request& request) {
@@ -207,6 +209,7 @@ class SocketStream final : public io::Stream {
   io::Address local_;
   io::Address peer_;
   std::uint32_t user_ = ~0U;
+  std::uint32_t process_ = 0;
   bool ended_ = false;
   std::vector<iovec> vectors_;
   std::size_t first_vector_ = 0;

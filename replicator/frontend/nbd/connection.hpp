@@ -57,6 +57,8 @@ class Connection : public ListNode {
   // head and payload one by one; larger ones are received in place.
   static constexpr std::uint32_t small_write = 64U << 10U;
 
+  [[nodiscard]] bool holds_device() const noexcept { return device_open_; }
+  [[nodiscard]] std::uint32_t client_process() const noexcept { return stream_->peer_process(); }
   [[nodiscard]] std::uint32_t in_flight() const noexcept { return in_flight_; }
 
  private:

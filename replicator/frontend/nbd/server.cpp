@@ -71,6 +71,15 @@ Task<void> NbdServer::serve_client(std::unique_ptr<io::Stream> stream) {
   co_await running;
 }
 
+std::vector<std::uint32_t> NbdServer::users() noexcept {
+  std::vector<std::uint32_t> found;
+  for (nbd::Connection* connection = connections_.first(); connection != nullptr;
+       connection = connections_.next(*connection)) {
+    if (connection->holds_device()) found.push_back(connection->client_process());
+  }
+  return found;
+}
+
 Task<void> NbdServer::stop() {
   stopping_ = true;
   if (listener_ != nullptr) listener_->close();

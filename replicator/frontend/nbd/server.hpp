@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/list.hpp"
 #include "frontend/nbd/connection.hpp"
@@ -36,6 +37,8 @@ class NbdServer {
   // time.
   Task<void> stop();
 
+  // The processes that hold the device open, each connection once.
+  [[nodiscard]] std::vector<std::uint32_t> users() noexcept;
   [[nodiscard]] std::uint32_t connections() const noexcept { return clients_.count(); }
 
  private:
