@@ -1,7 +1,7 @@
 # Sourced by tests of the mirror: nodes alfa and bravo with resource r0 on /dev/disk0 (meta data internal), linked.
 #
 #   pair_create [MIB [DISK_OPTIONS [NET_OPTIONS]]]  nodes, disks, link, /etc/drbd.conf, daemons; nothing configured
-#   pair_config [DISK_OPTIONS [NET_OPTIONS]]        writes /etc/drbd.conf of both again
+#   pair_config [DISK_OPTIONS [NET_OPTIONS]]        writes /etc/drbd.conf of the nodes again
 #   pair_up [MIB …]          pair_create, create-md, up, connected: both Secondary and Inconsistent
 #   pair_synced [MIB …]      pair_up, alfa forced to be Primary, and the first sync is over
 #   daemon NODE              starts polluxd on the node (after node_boot); its log is $WORK/NODE/polluxd.log
@@ -9,8 +9,7 @@
 #   both_up_to_date          waits for it
 #   counter NODE NAME        from proc/drbd: ns, nr, oos, …
 #   expect CODE COMMAND...   the command exits with CODE; its output is in $WORK/out and $WORK/err
-#   said PATTERN             one line of the last expect's errors matches
-#   refused CODE PATTERN COMMAND...  expect, and exactly one line of explanation, which matches PATTERN
+#   said PATTERN             a line of the last expect's output matches
 #   logged NODE PATTERN      the node's daemon has logged it
 #   nbd_uri                  of r0's NBD socket, seen from inside a node
 #   down_and_compare         down on both nodes; data and bitmaps must be equal
@@ -22,7 +21,7 @@ export PATH=$BIN_DIR:$PATH
 
 pair_config() {
   local node
-  for node in alfa bravo; do
+  for node in "${!NODE_PID[@]}"; do
     node_write $node /etc/drbd.conf << CONF
 resource r0 {
   net    { protocol C; ping-int 1; ping-timeout 5; connect-int 1; ${2:-} }
@@ -81,13 +80,7 @@ expect() {
   "$@" > "$WORK/out" 2> "$WORK/err" || code=$?
   [ "$code" = "$wanted" ] || fail "$*: exit $code, not $wanted: $(cat "$WORK/out" "$WORK/err")"
 }
-said() { grep -qE -- "$1" "$WORK/err" || fail "no '$1' in: $(cat "$WORK/err")"; }
-refused() {
-  local code=$1 pattern=$2
-  shift 2
-  expect "$code" "$@"
-  said "$pattern"
-}
+said() { grep -qE -- "$1" "$WORK/out" "$WORK/err" || fail "no '$1' in: $(cat "$WORK/out" "$WORK/err")"; }
 
 down_and_compare() {
   local node bytes
