@@ -1,5 +1,5 @@
-// Incoming bytes of one socket: one large receive serves many packets. Small payloads are copied out
-// once; the rest of a large one is received straight into its destination.
+// Incoming bytes of one socket: one large receive serves many packets. Small payloads are copied
+// out once; the rest of a large one is received straight into its destination.
 #pragma once
 
 #include <cstdint>

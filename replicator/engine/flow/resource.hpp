@@ -17,11 +17,11 @@
 #include "engine/decide/state_change.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/volume.hpp"
-#include "protocol/state_delta.hpp"
 #include "engine/status.hpp"
 #include "io/buffer_pool.hpp"
 #include "io/io.hpp"
 #include "io/sync.hpp"
+#include "protocol/state_delta.hpp"
 
 namespace replicator {
 

@@ -1,8 +1,8 @@
-// Outgoing packets of one socket. Whatever is queued while a send is in flight leaves together in the
-// next one (one gathered send per turn of the loop, TCP_NODELAY on). Heads are copied; payloads are
-// either referenced (the owner waits for its SendMark) or owned by the queue until they are sent.
-// Bounded: more than `head_limit` bytes of unsent heads means the peer does not read; the queue then
-// reports itself overrun and the connection is dropped (P6).
+// Outgoing packets of one socket. Whatever is queued while a send is in flight leaves together in
+// the next one (one gathered send per turn of the loop, TCP_NODELAY on). Heads are copied; payloads
+// are either referenced (the owner waits for its SendMark) or owned by the queue until they are
+// sent. Bounded: more than `head_limit` bytes of unsent heads means the peer does not read; the
+// queue then reports itself overrun and the connection is dropped (P6).
 #pragma once
 
 #include <cstdint>

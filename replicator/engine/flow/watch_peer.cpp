@@ -1,6 +1,6 @@
-// The peer answers pings and yet owes an answer: one socket is dead in one direction, or the peer is stuck. What
-// it owes is watched, and after ko-count times the timeout the connection is given up (L2, L4), so that
-// requests are decided without the peer and a new connection is tried.
+// The peer answers pings and yet owes an answer: one socket is dead in one direction, or the peer
+// is stuck. What it owes is watched, and after ko-count times the timeout the connection is given
+// up (L2, L4), so that requests are decided without the peer and a new connection is tried.
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
@@ -18,7 +18,8 @@ bool handshake_goes_on(ConnectionState state) {
          state == ConnectionState::starting_sync_s || state == ConnectionState::starting_sync_t;
 }
 
-// One kind of answer that is owed: 0 when none is, else a number that changes with each step forward.
+// One kind of answer that is owed: 0 when none is, else a number that changes with each step
+// forward.
 class Debt {
  public:
   bool overdue(std::uint64_t owed, Instant now, Duration patience) noexcept {

@@ -1,4 +1,5 @@
-// The engine on two simulated nodes: the main job, step by step, with real meta data on simulated disks.
+// The engine on two simulated nodes: the main job, step by step, with real meta data on simulated
+// disks.
 #include <gtest/gtest.h>
 
 #include <cstring>
@@ -33,8 +34,7 @@ class EngineTest : public testing::Test {
  protected:
   EngineTest() : pair_(1) {
     for (sim::Node* node : {&pair_.n1, &pair_.n2}) {
-      const Status made =
-          pair_.run(testing_support::create_metadata(node->io(), "/dev/disk"));
+      const Status made = pair_.run(testing_support::create_metadata(node->io(), "/dev/disk"));
       EXPECT_TRUE(made.ok());
       boot(*node);
     }
@@ -109,7 +109,8 @@ class EngineTest : public testing::Test {
     io::BufferPool pool(1U << 20U, false);
     io::BufferPool::Buffer buffer = pool.try_take(size);
     fill_bytes(buffer.bytes(), std::byte{fill});
-    return pair_.run(volume(node).write(ByteRange(ByteOffset(at), ByteCount(size)), buffer.bytes(), false));
+    return pair_.run(
+        volume(node).write(ByteRange(ByteOffset(at), ByteCount(size)), buffer.bytes(), false));
   }
 
   TwoNodes pair_;
