@@ -105,6 +105,7 @@ class Resource {
   Task<void> settled();
 
  private:
+  static AdminResult not_offered(const NetOptions& options);
   struct FollowUp {
     Volume* volume;
     VolumeState before;

@@ -190,6 +190,19 @@ Task<AdminResult> Resource::detach_volume(Volume& target, bool force) {
   co_return AdminResult();
 }
 
+// What would be silently weaker than it sounds is refused.
+AdminResult Resource::not_offered(const NetOptions& options) {
+  if (!options.data_integrity_alg.empty()) {
+    return AdminResult(admin_integrity_alg, "data-integrity-alg is not offered; remove it");
+  }
+  if (options.allow_two_primaries) {
+    // Nobody decides which of two concurrent writes to one place wins: the replicas would differ
+    // (E1).
+    return AdminResult(admin_invalid_request, "allow-two-primaries is not offered; remove it");
+  }
+  return AdminResult();
+}
+
 Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::string peer_name) {
   io::Semaphore::Take turn(admin_, 1);
   co_await turn;
@@ -197,9 +210,8 @@ Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::st
   if (options.discard_my_data && role_ == Role::primary) {
     co_return AdminResult(admin_discard_impossible);
   }
-  if (!options.data_integrity_alg.empty()) {
-    co_return AdminResult(admin_integrity_alg, "data-integrity-alg is not offered; remove it");
-  }
+  AdminResult refused = not_offered(options);
+  if (!refused.ok()) co_return refused;
   connection_ = std::make_unique<Connection>(*this, std::move(peer), std::move(options),
                                              std::move(peer_name));
   const Status listening = connection_->listen();
@@ -291,9 +303,8 @@ AdminResult Resource::set_net_options(const NetOptions& options) {
     return AdminResult(admin_invalid_request,
                        "this option can not be changed while connected; disconnect first");
   }
-  if (!options.data_integrity_alg.empty()) {
-    return AdminResult(admin_integrity_alg, "data-integrity-alg is not offered; remove it");
-  }
+  AdminResult refused = not_offered(options);
+  if (!refused.ok()) return refused;
   current = options;
   return AdminResult();
 }
