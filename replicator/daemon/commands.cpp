@@ -90,6 +90,31 @@ Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
   if (command == "show") co_return show(request);
   if (command == "get-gi") co_return generations(request);
   if (command == "new-resource") co_return new_resource(request);
+  if (command == "wait-connect" || command == "wait-sync") {
+    co_return co_await wait_for(request, caller);
+  }
+  co_return co_await in_turn(request);
+}
+
+std::shared_ptr<Daemon::Entry> Daemon::subject(const Request& request) {
+  if (request.object.empty()) return share(find_by_addresses(request.arguments));
+  return share(find_object(request.object));
+}
+
+// Commands that change something. While one waited, another may have removed or replaced its
+// object.
+Task<Reply> Daemon::in_turn(const Request& request) {
+  for (;;) {
+    const std::shared_ptr<Entry> entry = subject(request);
+    if (!entry) co_return co_await carry_out(request);
+    io::Semaphore::Take turn(entry->turn, 1);
+    co_await turn;
+    if (subject(request) == entry) co_return co_await carry_out(request);
+  }
+}
+
+Task<Reply> Daemon::carry_out(const Request& request) {
+  const std::string& command = request.command;
   if (command == "new-minor") co_return co_await new_minor(request);
   if (command == "del-minor") co_return co_await del_minor(request);
   if (command == "del-resource") co_return co_await del_resource(request);
@@ -102,9 +127,6 @@ Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
   if (command == "primary") co_return co_await primary(request);
   if (command == "secondary") co_return co_await secondary(request);
   if (command == "down") co_return co_await down(request);
-  if (command == "wait-connect" || command == "wait-sync") {
-    co_return co_await wait_for(request, caller);
-  }
   if (command == "detach" || command == "invalidate" || command == "invalidate-remote" ||
       command == "outdate") {
     co_return co_await on_volume(request);
@@ -114,6 +136,7 @@ Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
 
 Reply Daemon::new_resource(const Request& request) {
   if (request.object.empty()) return malformed("a resource name is needed");
+  if (stop_requested_) return answer(control::err_invalid_request, "the daemon is stopping");
   if (find_resource(request.object) != nullptr) {
     return answer(control::err_minor_or_volume_exists, "resource exists already");
   }
@@ -121,10 +144,10 @@ Reply Daemon::new_resource(const Request& request) {
   if (const auto problem = control::apply_options(request.options, options)) {
     return answer(control::err_invalid_request, *problem);
   }
-  Entry entry;
-  entry.options = options;
-  entry.peer_name = value(request, "peer-name");
-  entry.resource = std::make_unique<Resource>(reactor_.world(), memory_, request.object, options);
+  auto entry = std::make_shared<Entry>();
+  entry->options = options;
+  entry->peer_name = value(request, "peer-name");
+  entry->resource = std::make_unique<Resource>(reactor_.world(), memory_, request.object, options);
   resources_.emplace(request.object, std::move(entry));
   return Reply();
 }
@@ -180,6 +203,10 @@ Task<Reply> Daemon::del_minor(const Request& request) {
 Task<Reply> Daemon::del_resource(const Request& request) {
   Entry* entry = find_resource(request.object);
   if (entry == nullptr) co_return unknown_resource();
+  const Connection* connection = entry->resource->connection();
+  if (connection != nullptr && !connection->ended()) {
+    co_return answer(control::err_net_configured);
+  }
   if (!entry->resource->volumes().empty()) co_return answer(control::err_resource_in_use);
   co_await remove_entry(request.object);
   co_return Reply();
@@ -218,9 +245,9 @@ Task<Reply> Daemon::connect(const Request& request) {
   const Result<io::Address> peer = control::parse_address(request.arguments[1]);
   if (!local || !peer) co_return malformed("an address does not parse");
   for (const auto& [name, other] : resources_) {
-    const Connection* connection = other.resource->connection();
+    const Connection* connection = other->resource->connection();
     if (connection == nullptr || connection->ended()) continue;
-    if (&other != entry && connection->peer().local == *local) {
+    if (other.get() != entry && connection->peer().local == *local) {
       co_return answer(control::err_local_address_in_use, "used by resource " + name);
     }
   }
@@ -245,9 +272,9 @@ Daemon::Entry* Daemon::find_by_addresses(const std::vector<std::string>& argumen
   if (arguments.empty()) return nullptr;
   const Result<io::Address> local = control::parse_address(arguments[0]);
   if (!local) return nullptr;
-  for (auto& [name, entry] : resources_) {
-    const Connection* connection = entry.resource->connection();
-    if (connection != nullptr && connection->peer().local == *local) return &entry;
+  for (const auto& [name, entry] : resources_) {
+    const Connection* connection = entry->resource->connection();
+    if (connection != nullptr && connection->peer().local == *local) return entry.get();
   }
   return nullptr;
 }
@@ -285,17 +312,15 @@ Task<Reply> Daemon::secondary(const Request& request) {
 
 Task<Reply> Daemon::down(const Request& request) {
   Entry* entry = find_object(request.object);
-  if (entry == nullptr || entry->going) co_return Reply();
+  if (entry == nullptr) co_return Reply();
   const std::string name = entry->resource->name();
   Reply closed = co_await close_devices(*entry);
   if (closed.code < 0) {
     closed.info.emplace_back("failed to demote");
     co_return closed;
   }
-  entry->going = true;
   AdminResult result = co_await entry->resource->down();
   if (!result.ok()) {
-    entry->going = false;
     Reply reply = answer(std::move(result));
     if (entry->resource->role() == Role::primary) co_await open_devices(*entry, reply);
     co_return reply;
@@ -413,18 +438,18 @@ Reply Daemon::show(const Request& request) {
   const Entry* wanted = all ? nullptr : find_object(request.object);
   if (!all && wanted == nullptr) return unknown_resource();
   for (const auto& [name, entry] : resources_) {
-    if (!all && &entry != wanted) continue;
+    if (!all && entry.get() != wanted) continue;
     control::ResourceShow item;
     item.name = name;
-    item.options = entry.options;
-    item.peer_name = entry.peer_name;
-    const Connection* connection = entry.resource->connection();
+    item.options = entry->options;
+    item.peer_name = entry->peer_name;
+    const Connection* connection = entry->resource->connection();
     if (connection != nullptr && !connection->ended()) {
       item.has_connection = true;
       item.peer = connection->peer();
       item.net = connection->options();
     }
-    for (const std::unique_ptr<Volume>& volume : entry.resource->volumes()) {
+    for (const std::unique_ptr<Volume>& volume : entry->resource->volumes()) {
       control::VolumeShow one;
       one.volume = volume->number();
       one.minor = volume->minor();

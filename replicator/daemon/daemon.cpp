@@ -52,21 +52,25 @@ Task<Status> Daemon::start() {
 }
 
 Task<void> Daemon::stop() {
+  stop_requested_ = true;  // no new resources from here on
   while (!resources_.empty()) {
-    Entry& entry = resources_.begin()->second;
     const std::string name = resources_.begin()->first;
+    const std::shared_ptr<Entry> entry = resources_.begin()->second;
+    io::Semaphore::Take turn(entry->turn, 1);
+    co_await turn;
+    if (find_resource(name) != entry.get()) continue;
     // Whoever still uses it sees errors from here on; then nothing holds the role any more.
-    for (auto& [number, exports] : entry.exports) {
+    for (auto& [number, exports] : entry->exports) {
       if (exports.nbd) co_await exports.nbd->stop();
       exports.nbd.reset();
     }
-    const Reply closed = co_await close_devices(entry);
+    const Reply closed = co_await close_devices(*entry);
     for (const std::string& user : closed.info) {
       log::warning("{} is in use while the daemon ends: {}", name, user);
     }
-    for (auto& [number, exports] : entry.exports)
+    for (auto& [number, exports] : entry->exports)
       co_await remove_exports(exports);
-    const AdminResult downed = co_await entry.resource->down();
+    const AdminResult downed = co_await entry->resource->down();
     if (!downed.ok()) log::warning("{} did not go down cleanly: {}", name, downed.code);
     co_await remove_entry(name);
   }
@@ -78,21 +82,21 @@ Task<void> Daemon::stop() {
 std::vector<ResourceStatus> Daemon::all_status() const {
   std::vector<ResourceStatus> all;
   for (const auto& [name, entry] : resources_) {
-    all.push_back(entry.resource->status());
-    all.back().peer_name = entry.peer_name;
+    all.push_back(entry->resource->status());
+    all.back().peer_name = entry->peer_name;
   }
   return all;
 }
 
 Daemon::Entry* Daemon::find_resource(const std::string& name) {
   const auto found = resources_.find(name);
-  return found == resources_.end() ? nullptr : &found->second;
+  return found == resources_.end() ? nullptr : found->second.get();
 }
 
 Daemon::Place Daemon::find_minor(const std::string& minor) {
   for (auto& [name, entry] : resources_) {
-    for (const std::unique_ptr<Volume>& volume : entry.resource->volumes()) {
-      if (std::to_string(volume->minor()) == minor) return Place{&entry, volume.get()};
+    for (const std::unique_ptr<Volume>& volume : entry->resource->volumes()) {
+      if (std::to_string(volume->minor()) == minor) return Place{entry.get(), volume.get()};
     }
   }
   return Place();
@@ -101,6 +105,13 @@ Daemon::Place Daemon::find_minor(const std::string& minor) {
 Daemon::Entry* Daemon::find_object(const std::string& object) {
   if (Entry* entry = find_resource(object)) return entry;
   return find_minor(object).entry;
+}
+
+std::shared_ptr<Daemon::Entry> Daemon::share(const Entry* entry) {
+  for (const auto& [name, shared] : resources_) {
+    if (shared.get() == entry) return shared;
+  }
+  return nullptr;
 }
 
 // The kernel device follows the role: it is opened after a promotion …

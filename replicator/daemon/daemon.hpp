@@ -1,5 +1,6 @@
 // The daemon of one node: all resources, their NBD sockets and kernel devices, the control socket
-// and the live proc/drbd. One thread; commands of one resource take turns in the engine.
+// and the live proc/drbd. One thread. Commands that change a resource take turns on it, from
+// finding the object to the answer: nobody else takes it away while one of them is suspended.
 #pragma once
 
 #include <map>
@@ -49,13 +50,16 @@ class Daemon final : public control::CommandHandler {
     std::string peer_name;
     ResourceOptions options;
     std::map<std::uint32_t, Exports> exports;  // by volume number
-    bool going = false;                        // down is in progress
+    io::Semaphore turn{1};
   };
   struct Place {
     Entry* entry = nullptr;
     Volume* volume = nullptr;
   };
 
+  // The resource that a command is about, by name, minor or addresses.
+  std::shared_ptr<Entry> subject(const Request& request);
+  std::shared_ptr<Entry> share(const Entry* entry);
   Entry* find_resource(const std::string& name);
   Place find_minor(const std::string& minor);
   // By resource name or minor.
@@ -63,6 +67,8 @@ class Daemon final : public control::CommandHandler {
   Entry* find_by_addresses(const std::vector<std::string>& arguments);
 
   Task<Reply> dispatch(Request request, io::Stream& caller);
+  Task<Reply> in_turn(const Request& request);
+  Task<Reply> carry_out(const Request& request);
   Reply new_resource(const Request& request);
   Task<Reply> new_minor(const Request& request);
   Task<Reply> del_minor(const Request& request);
@@ -95,7 +101,8 @@ class Daemon final : public control::CommandHandler {
   io::BufferPool incoming_;
   io::BufferPool replies_;
   Memory memory_;
-  std::map<std::string, Entry> resources_;
+  // Who waits for its turn keeps the entry, not the resource's place in here.
+  std::map<std::string, std::shared_ptr<Entry>> resources_;
   control::Server server_;
   std::unique_ptr<shim::ProcFile> proc_;
   std::unique_ptr<shim::Directory> volume_files_;
