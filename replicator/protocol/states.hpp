@@ -37,6 +37,10 @@ enum class ConnectionState : std::uint8_t {
   behind = 23,
   mask = 31,
 };
+// A resync or a verify is running or paused.
+constexpr bool is_syncing(ConnectionState state) noexcept {
+  return state >= ConnectionState::sync_source && state <= ConnectionState::paused_sync_t;
+}
 
 enum class DiskState : std::uint8_t {
   diskless = 0,

@@ -10,7 +10,6 @@ namespace replicator {
 namespace {
 
 constexpr std::size_t scratch_bytes = 1U << 20U;
-constexpr std::size_t wanted_limit = 1024;
 
 std::uint32_t extent_of(ByteOffset at) {
   return static_cast<std::uint32_t>(at.value() / extent_bytes);
@@ -55,6 +54,7 @@ ResyncLock& ResyncLock::operator=(ResyncLock&& other) noexcept {
 void ResyncLock::reset() noexcept {
   if (device_ == nullptr) return;
   device_->log_.unwant_resync(extent_);
+  --device_->holds_;
   device_->released_.notify_all();
   device_ = nullptr;
 }
@@ -65,9 +65,7 @@ BackingDevice::BackingDevice(io::World& world, BackingConfig config, DiskOptions
       options_(std::move(options)),
       bitmap_(BlockCount(0)),
       log_(options_.al_extents),
-      blocks_(scratch_bytes, false) {
-  wanted_.reserve(wanted_limit);
-}
+      blocks_(scratch_bytes, false) {}
 
 BackingDevice::~BackingDevice() = default;
 
@@ -110,7 +108,9 @@ void BackingDevice::write_zeroes(io::Op& op, ByteRange range, bool may_unmap) {
 bool BackingDevice::try_cover(ByteRange range, ActivityHold& hold) noexcept {
   const std::uint32_t first = extent_of(range.begin);
   const std::uint32_t last = last_extent(range);
-  if (!log_.try_hold(first, last)) return false;
+  if (retiring_ || !log_.try_hold(first, last)) return false;
+  ++holds_;
+  hold.reset();
   hold.device_ = this;
   hold.first_ = first;
   hold.last_ = last;
@@ -119,61 +119,82 @@ bool BackingDevice::try_cover(ByteRange range, ActivityHold& hold) noexcept {
 
 void BackingDevice::release(std::uint32_t first, std::uint32_t last) noexcept {
   log_.release(first, last);
+  --holds_;
   if (released_.has_waiters()) released_.notify_all();
 }
 
-void BackingDevice::want(std::uint32_t first, std::uint32_t last) {
-  for (std::uint32_t extent = first; extent <= last; ++extent) {
-    if (log_.hot(extent)) continue;
-    if (std::find(wanted_.begin(), wanted_.end(), extent) != wanted_.end()) continue;
-    if (wanted_.size() < wanted_limit) wanted_.push_back(extent);
-  }
-}
-
 Task<Status> BackingDevice::cover(ByteRange range, ActivityHold& hold) {
-  const std::uint32_t first = extent_of(range.begin);
-  const std::uint32_t last = last_extent(range);
-  while (!try_cover(range, hold)) {
-    if (log_.blocked_by_resync(first, last)) {
+  if (try_cover(range, hold)) co_return Status();
+  const Use use(*this);
+  Waiting mine(range, hold);
+  waiting_.push_back(mine);
+  while (!mine.granted) {
+    if (retiring_) co_return Status(Fault::no_disk, "activity log");
+    if (blocked(mine)) {
       io::Event::Wait wait(released_);
       co_await wait;
+      grant();
       continue;
     }
-    want(first, last);
     if (transacting_) {
       io::Event::Wait wait(transaction_done_);
       co_await wait;
-      if (!transaction_status_.ok()) co_return transaction_status_;
+      if (!mine.granted && !transaction_status_.ok()) co_return transaction_status_;
       continue;
     }
-    const Status status = co_await run_transaction();
+    const Status status = co_await run_transaction(mine);
     if (!status.ok()) co_return status;
   }
   co_return Status();
 }
 
-// One transaction for everything that waits. Whoever finds none running leads.
-Task<Status> BackingDevice::run_transaction() {
-  transacting_ = true;
-  for (;;) {
-    while (!wanted_.empty()) {
+bool BackingDevice::blocked(const Waiting& waiting) const noexcept {
+  return log_.blocked_by_resync(extent_of(waiting.range.begin), last_extent(waiting.range));
+}
+
+// Who waited longest is served first, at once: when a waiter finally runs, its extents may have
+// been evicted for the next one.
+void BackingDevice::grant() noexcept {
+  bool any = false;
+  for (Waiting* next = waiting_.first(); next != nullptr; next = waiting_.next(*next)) {
+    if (next->granted) continue;
+    next->granted = try_cover(next->range, next->hold);
+    any = any || next->granted;
+  }
+  // They must go on even while the leader waits, perhaps for what they hold.
+  if (any) transaction_done_.notify_all();
+}
+
+void BackingDevice::plan() {
+  for (Waiting* next = waiting_.first(); next != nullptr; next = waiting_.next(*next)) {
+    if (next->granted || blocked(*next)) continue;
+    for (std::uint32_t at = extent_of(next->range.begin); at <= last_extent(next->range); ++at) {
       bool settled = false;
-      log_.plan(wanted_.back(), settled);
-      if (!settled) break;
-      wanted_.pop_back();
+      log_.plan(at, settled);
+      if (!settled) return;
     }
-    if (log_.planned() != 0 || wanted_.empty()) break;
+  }
+}
+
+// One transaction for everything that waits. Whoever finds none running leads.
+Task<Status> BackingDevice::run_transaction(const Waiting& leader) {
+  transacting_ = true;
+  transaction_status_ = Status();
+  for (;;) {
+    grant();
+    if (leader.granted || blocked(leader) || retiring_) break;
+    plan();
+    if (log_.planned() != 0) break;
     // Every slot is held by writes in doubt: their epochs must end first.
-    ++starving_;
-    starved.notify_all();
+    if (starved) starved();
     io::Event::Wait wait(released_);
     co_await wait;
-    --starving_;
   }
   Status status;
   if (log_.planned() != 0) {
     const Status written = co_await write_transaction();
     status = written;
+    grant();
   }
   transaction_status_ = status;
   transacting_ = false;
@@ -217,14 +238,15 @@ Task<Status> BackingDevice::write_transaction() {
 
 bool BackingDevice::try_lock_resync(ByteRange range, ResyncLock& lock) {
   const auto extent = static_cast<std::uint32_t>(range.begin.value() / resync_extent_bytes);
-  if (lock.device_ == nullptr || lock.extent_ != extent) {
+  if (lock.device_ != this || lock.extent_ != extent) {
     lock.reset();
     log_.want_resync(extent);
+    ++holds_;
     lock.device_ = this;
     lock.extent_ = extent;
   }
   if (log_.resync_free(extent)) return true;
-  starved.notify_all();
+  if (starved) starved();
   return false;
 }
 

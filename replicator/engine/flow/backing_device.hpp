@@ -9,9 +9,11 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <vector>
 
+#include "base/list.hpp"
 #include "engine/config.hpp"
 #include "engine/status.hpp"
 #include "io/buffer_pool.hpp"
@@ -82,6 +84,21 @@ class BackingDevice {
   [[nodiscard]] bool crashed_primary() const noexcept { return crashed_primary_; }
   void set_options(const DiskOptions& options) { options_ = options; }
 
+  // While one exists retire() waits. Whoever suspends on an operation of the disk holds one, or
+  // counts in what the volume waits for before it retires the disk.
+  class Use {
+   public:
+    explicit Use(BackingDevice& device) noexcept : device_(device) { ++device_.users_; }
+    Use(const Use&) = delete;
+    Use& operator=(const Use&) = delete;
+    ~Use() {
+      if (--device_.users_ == 0) device_.unused_.notify_all();
+    }
+
+   private:
+    BackingDevice& device_;
+  };
+
   // Data. Ranges lie below size().
   void read(io::Op& op, ByteOffset at, Bytes into);
   void write(io::Op& op, ByteOffset at, ConstBytes data, io::Durability durability);
@@ -91,9 +108,8 @@ class BackingDevice {
   // Activity log. try_cover never suspends nor allocates: the hot path.
   bool try_cover(ByteRange range, ActivityHold& hold) noexcept;
   Task<Status> cover(ByteRange range, ActivityHold& hold);
-  // Somebody waits for a slot or a resync lock that only ending epochs can free.
-  [[nodiscard]] bool starving() const noexcept { return starving_ != 0; }
-  io::Event starved;
+  // Called when somebody waits for a slot or a resync lock that only ending epochs can free.
+  std::function<void()> starved;
   // The lock is taken when no application write of the extent is in doubt; call again until it is.
   bool try_lock_resync(ByteRange range, ResyncLock& lock);
 
@@ -104,8 +120,12 @@ class BackingDevice {
   Task<Status> set_all_with_full_sync_flag();
   // New effective size (3.5 of the format): new blocks are out of sync.
   Task<Status> resize(ByteCount size);
-  // Leaves everything on media. The superblock's state flags are the caller's.
-  Task<Status> close();
+  // The end: turns away who waits for the activity log, waits for who is inside, leaves everything
+  // on media and gives the disks back. The superblock's state flags are the caller's. The object
+  // stays for the holds and locks that are still out, which mean nothing any more; it may go when
+  // it is forgotten().
+  Task<Status> retire();
+  [[nodiscard]] bool forgotten() const noexcept { return data_ == nullptr && holds_ == 0; }
 
   void fill(VolumeStatus& status) const noexcept;
 
@@ -125,9 +145,19 @@ class BackingDevice {
   Task<Status> write_run(std::size_t first, std::size_t count);
   Task<Status> write_meta(std::uint64_t sector, ConstBytes block, io::Durability durability);
   Task<Status> flush_all();
-  Task<Status> run_transaction();
+  Task<Status> close();
+  // Somebody in cover().
+  struct Waiting : ListNode {
+    Waiting(ByteRange r, ActivityHold& h) noexcept : range(r), hold(h) {}
+    ByteRange range;
+    ActivityHold& hold;
+    bool granted = false;
+  };
+  [[nodiscard]] bool blocked(const Waiting& waiting) const noexcept;
+  void grant() noexcept;
+  void plan();
+  Task<Status> run_transaction(const Waiting& leader);
   Task<Status> write_transaction();
-  void want(std::uint32_t first, std::uint32_t last);
   void release(std::uint32_t first, std::uint32_t last) noexcept;
   [[nodiscard]] io::Disk& meta() noexcept { return meta_ ? *meta_ : *data_; }
   [[nodiscard]] std::uint64_t bitmap_sector() const noexcept;
@@ -147,13 +177,16 @@ class BackingDevice {
   io::BufferPool blocks_;  // 4 KiB pieces and one of 1 MiB, taken once
 
   // Group transaction.
-  std::vector<std::uint32_t> wanted_;
+  List<Waiting> waiting_;
   bool transacting_ = false;
   std::uint64_t transactions_ = 0;
   Status transaction_status_;
   io::Event transaction_done_;
   io::Event released_;
-  std::uint32_t starving_ = 0;
+  std::uint32_t users_ = 0;
+  std::uint32_t holds_ = 0;  // activity holds and resync locks that are out
+  bool retiring_ = false;
+  io::Event unused_;
 
   // Superblock writers.
   std::uint64_t superblock_wanted_ = 0;

@@ -182,6 +182,7 @@ Task<Status> BackingDevice::flush_all() {
 }
 
 Task<Status> BackingDevice::write_superblock() {
+  const Use use(*this);
   const std::uint64_t ticket = ++superblock_wanted_;
   while (superblock_written_ < ticket) {
     if (writing_superblock_) {
@@ -239,6 +240,7 @@ Task<Status> BackingDevice::write_pages(std::size_t first, std::size_t count) {
 Task<Status> BackingDevice::write_run(std::size_t first, std::size_t count) {
   const std::size_t size = count * Bitmap::page_bytes_count;
   io::BufferPool::Buffer block = co_await blocks_.take(size);
+  if (first + count > bitmap_.pages()) co_return Status();  // it shrank meanwhile
   for (std::size_t i = 0; i < count; ++i) {
     copy_bytes(block.bytes().subspan(i * Bitmap::page_bytes_count), bitmap_.page(first + i));
     // Bits that change from here on make the page count as changed again.
@@ -255,6 +257,7 @@ Task<Status> BackingDevice::write_run(std::size_t first, std::size_t count) {
 }
 
 Task<Status> BackingDevice::write_changed_bitmap_pages() {
+  const Use use(*this);
   for (std::size_t first = 0; first < bitmap_.pages(); first += pages_per_write) {
     if (bitmap_.changed_pages() == 0 && page_turns_.empty()) break;
     const std::size_t end = std::min(first + pages_per_write, bitmap_.pages());
@@ -270,6 +273,7 @@ Task<Status> BackingDevice::write_changed_bitmap_pages() {
 }
 
 Task<Status> BackingDevice::set_all_with_full_sync_flag() {
+  const Use use(*this);
   superblock_.flags |= md_flag_full_sync;
   const Status flagged = co_await write_superblock();
   if (!flagged.ok()) co_return flagged;
@@ -281,6 +285,7 @@ Task<Status> BackingDevice::set_all_with_full_sync_flag() {
 }
 
 Task<Status> BackingDevice::resize(ByteCount size) {
+  const Use use(*this);
   const std::uint64_t sectors = to_sectors(size).value();
   if (size.value() > usable_.value()) co_return Status(Fault::too_small, "device");
   superblock_.la_size_sectors = sectors;
@@ -300,6 +305,21 @@ Task<Status> BackingDevice::close() {
   const Status pages = co_await write_changed_bitmap_pages();
   if (!pages.ok()) co_return pages;
   co_return co_await write_superblock();
+}
+
+Task<Status> BackingDevice::retire() {
+  retiring_ = true;
+  released_.notify_all();
+  transaction_done_.notify_all();
+  while (users_ != 0) {
+    io::Event::Wait wait(unused_);
+    co_await wait;
+  }
+  const Status closed = co_await close();
+  data_.reset();
+  meta_.reset();
+  bitmap_ = Bitmap(BlockCount(0));
+  co_return closed;
 }
 
 }  // namespace replicator

@@ -174,6 +174,7 @@ Task<void> Connection::clean_up_link() {
   // D5, E2: every write in doubt is marked before its extents may cool down.
   log_.lose_all();
   epoch_size_ = 0;
+  epoch_lost_ = false;
   ensure(epoch_active_ == 0);
   in_sync_after_barrier_.clear();
   forget_bitmap_transfer();
@@ -208,15 +209,11 @@ MirroredWrite& Connection::mirror(Volume& volume, const Volume::Change& change, 
   header.seq_num = next_sequence(volume);
   header.flags = 0;
   if (link.agreed_version >= 100) {
-    const bool sync = volume.state_.connection >= ConnectionState::sync_source &&
-                      volume.state_.connection <= ConnectionState::paused_sync_t;
+    const bool sync = is_syncing(volume.state_.connection);
     if (options_.protocol == WireProtocol::c || sync) header.flags |= dp_send_write_ack;
     else if (options_.protocol == WireProtocol::b) header.flags |= dp_send_receive_ack;
   }
-  if (volume.state_.connection >= ConnectionState::sync_source &&
-      volume.state_.connection <= ConnectionState::paused_sync_t) {
-    header.flags |= dp_may_set_in_sync;
-  }
+  if (is_syncing(volume.state_.connection)) header.flags |= dp_may_set_in_sync;
   if (change.stable && link.agreed_version >= 95) header.flags |= dp_fua;
   if (change.kind == Volume::Kind::zeroes) header.flags |= zero_flags(link, change.may_unmap);
   PeerLink::Head head;

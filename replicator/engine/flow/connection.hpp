@@ -91,6 +91,9 @@ class Connection {
   [[nodiscard]] bool ended() const noexcept { return !running_; }
   [[nodiscard]] std::uint32_t epochs() const noexcept { return log_.epochs_in_flight(); }
 
+  // A disk failed that writes of the open epoch may have gone to: its cache is lost, whatever a
+  // later flush of the others says.
+  void disk_lost() noexcept { epoch_lost_ = epoch_lost_ || epoch_size_ != 0; }
   // Ends the link because of `reason`; state changes at once, the rest follows in the life cycle.
   void fail(ConnectionState reason, const char* why);
 
@@ -165,7 +168,11 @@ class Connection {
   Task<Status> read_for_peer(Volume& volume, BlockRequest request, ByteRange range);
   Task<void> serve_resync(Volume& volume, BlockRequest request, ByteRange range);
   Task<Status> read_for_resync(Volume& volume, BlockRequest request, ByteRange range);
+  [[nodiscard]] static bool may_write(const Volume& volume) noexcept;
+  Task<void> room_for_write();
+  Task<void> room_for_answers();
   Task<Status> bitmap_received(Volume& volume);
+  [[nodiscard]] static bool expects_resync_data(const Volume& volume, ByteRange range) noexcept;
   Task<Status> start_as_source(Volume& volume);
   // StartingSyncS / StartingSyncT: all bits on both sides, no bitmap exchange.
   Task<void> begin_full_sync(Volume& volume);
@@ -188,6 +195,7 @@ class Connection {
     ByteRange range;
     Bytes into;
     std::uint64_t block_id = 0;
+    bool arriving = false;  // its data is being received into the caller's memory
     bool done = false;
     Status status;
     io::Event answered;
@@ -225,6 +233,8 @@ class Connection {
   std::uint32_t epoch_size_ = 0;
   std::uint32_t epoch_active_ = 0;
   io::Event epoch_drained_;
+  io::Event peer_write_ended_;
+  bool epoch_lost_ = false;
   struct InSync {
     Volume* volume;
     ByteRange range;

@@ -17,6 +17,10 @@
 
 namespace replicator {
 
+// Unsent bytes on the meta socket after which nothing more that needs an answer is taken from the
+// peer.
+inline constexpr std::size_t answers_backlog = 1U << 20U;
+
 class PeerLink {
  public:
   // Heads are small: header and fixed part of any packet fit.

@@ -13,13 +13,23 @@ namespace replicator {
 
 namespace {
 
+constexpr std::uint32_t peer_writes_max = 2048;  // under way at a time; then the peer waits (P6)
 constexpr std::size_t in_sync_limit = 65536;  // more stay marked, which costs a resync and no data
 
-bool resyncing(ConnectionState state) {
-  return state >= ConnectionState::sync_source && state <= ConnectionState::paused_sync_t;
+}  // namespace
+
+// P5: after the handshake, and only a Primary writes.
+bool Connection::may_write(const Volume& volume) noexcept {
+  return volume.peer_.state_known &&
+         (volume.state_.peer_role == Role::primary || volume.peer_.state.role == Role::primary);
 }
 
-}  // namespace
+Task<void> Connection::room_for_write() {
+  while (epoch_active_ >= peer_writes_max) {
+    io::Event::Wait wait(peer_write_ended_);
+    co_await wait;
+  }
+}
 
 Task<Status> Connection::receive_write(const PacketHeader& header, Volume& volume) {
   PeerLink& link = *link_;
@@ -29,10 +39,13 @@ Task<Status> Connection::receive_write(const PacketHeader& header, Volume& volum
   }
   const Result<DataHeader> decoded = decode_data_header(link.data_reader.take(data_header_bytes));
   if (!decoded) co_return decoded.error();
+  if (!may_write(volume))
+    co_return Status(Fault::protocol_error, "write of a peer that is not Primary");
   const std::uint32_t bytes = header.length - static_cast<std::uint32_t>(data_header_bytes);
   const Result<ByteRange> range = checked_range(decoded->sector, bytes, volume.size());
   if (!range) co_return range.error();
   volume.net_received_ += bytes;
+  if (epoch_active_ >= peer_writes_max) co_await room_for_write();
   if (!volume.has_disk() || volume.state_.disk < DiskState::inconsistent) {
     refuse_write(volume, *decoded, bytes);
     co_return co_await link.data_reader.skip(bytes);
@@ -63,6 +76,9 @@ Task<Status> Connection::receive_range(const PacketHeader& header, Volume& volum
   const Result<ByteRange> range =
       checked_range(decoded->data.sector, decoded->bytes, volume.size());
   if (!range) co_return range.error();
+  if (!may_write(volume))
+    co_return Status(Fault::protocol_error, "write of a peer that is not Primary");
+  if (epoch_active_ >= peer_writes_max) co_await room_for_write();
   if (!volume.has_disk() || volume.state_.disk < DiskState::inconsistent) {
     refuse_write(volume, decoded->data, decoded->bytes);
     co_return Status();
@@ -90,15 +106,21 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
   io::RangeLock::Turn turn(volume.incoming_writes_, range);
   co_await turn;
   ActivityHold hold;
-  if (volume.state_.peer_disk < DiskState::inconsistent) {
+  if (volume.has_disk() && volume.state_.peer_disk < DiskState::inconsistent) {
     // This node holds the only copy: the write must be found again after a crash.
     const Status covered = co_await volume.backing_->cover(range, hold);
     if (!covered.ok()) {
+      volume.local_io_failed("activity log", -covered.error_number(), range);
       peer_write_done(volume, header, range, false);
       co_return;
     }
     volume.mark_out_of_sync(range);
     header.flags &= ~dp_may_set_in_sync;
+  }
+  // The disk may have gone while we waited.
+  if (!volume.has_disk()) {
+    peer_write_done(volume, header, range, false);
+    co_return;
   }
   io::Op op;
   ++volume.local_pending_;
@@ -127,13 +149,14 @@ void Connection::peer_write_done(Volume& volume, const DataHeader& header, ByteR
     send_block_ack(volume, Packet::neg_ack, header.sector, bytes, header.block_id);
   } else if (wants_ack) {
     const bool in_sync = (header.flags & dp_may_set_in_sync) != 0 &&
-                         resyncing(volume.state_.connection) &&
+                         is_syncing(volume.state_.connection) &&
                          in_sync_after_barrier_.size() < in_sync_limit;
     if (in_sync) in_sync_after_barrier_.push_back(InSync{&volume, range});
     send_block_ack(volume, in_sync ? Packet::rs_write_ack : Packet::write_ack, header.sector, bytes,
                    header.block_id);
   }
   --volume.peer_unacknowledged_;
+  if (peer_write_ended_.has_waiters()) peer_write_ended_.notify_all();
   if (--epoch_active_ == 0) epoch_drained_.notify_all();
 }
 
@@ -150,7 +173,7 @@ Task<Status> Connection::receive_barrier(const PacketHeader& /*header*/) {
     co_await wait;
   }
   const bool flushed = co_await resource_.flush_disks();
-  if (!flushed) co_return Status(Fault::io_error, "flush for a barrier");
+  if (!flushed || epoch_lost_) co_return Status(Fault::io_error, "flush for a barrier");
   for (const InSync& item : in_sync_after_barrier_)
     item.volume->clear_out_of_sync(item.range);
   in_sync_after_barrier_.clear();
@@ -190,6 +213,7 @@ Task<Status> Connection::read_for_peer(Volume& volume, BlockRequest request, Byt
     co_return Status(Fault::no_good_data, "read for the peer");
   }
   io::BufferPool::Buffer buffer = co_await resource_.reply_buffers().take(request.bytes);
+  if (!volume.has_disk()) co_return Status(Fault::no_good_data, "read for the peer");
   io::Op op;
   ++volume.local_pending_;
   volume.backing_->read(op, range.begin, buffer.bytes());
@@ -231,6 +255,8 @@ Task<Status> Connection::receive_data_reply(const PacketHeader& header, Volume& 
                         to_sector(read->range.begin) == decoded->sector &&
                         read->into.size() == bytes;
   if (!expected) co_return Status(Fault::protocol_error, "data reply that nobody asked for");
+  // From here on no other answer may end it: its memory is in use.
+  read->arriving = true;
   const Status received = co_await link.data_reader.read_into(read->into);
   if (!received.ok()) co_return received;
   volume.net_received_ += bytes;

@@ -13,6 +13,8 @@ namespace replicator {
 
 namespace {
 
+constexpr std::size_t follow_ups_max = 32;
+
 // For these an unknown volume is skipped with a warning; for all others it is a protocol error.
 bool tolerates_unknown_volume(Packet command) {
   return command == Packet::sync_param || command == Packet::sync_param89 ||
@@ -35,6 +37,7 @@ Task<Status> Connection::receive_loop() {
       const Status filled = co_await link.data_reader.fill(head, Duration::forever());
       if (!filled.ok()) co_return filled;
     }
+    if (link.meta.queued_bytes() > answers_backlog) co_await room_for_answers();
     const Result<PacketHeader> header =
         decode_header(link.data_reader.take(head), link.agreed_version);
     if (!header) co_return header.error();
@@ -54,7 +57,18 @@ Task<Status> Connection::receive_loop() {
     }
     const Status status = co_await dispatch(*header, volume);
     if (!status.ok()) co_return status;
+    if (resource_.follow_ups_waiting() > follow_ups_max) co_await resource_.settled();
     if (link.failed()) co_return Status(Fault::connection_lost, "link");
+  }
+}
+
+// P6: a peer that does not read our answers gets no further ones, nor does what its packets set
+// going pile up.
+Task<void> Connection::room_for_answers() {
+  PeerLink& link = *link_;
+  while (!link.failed() && link.meta.queued_bytes() > answers_backlog) {
+    io::Event::Wait wait(link.meta.idle_event);
+    co_await wait;
   }
 }
 

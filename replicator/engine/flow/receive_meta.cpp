@@ -84,7 +84,12 @@ Task<bool> Connection::ping_peer() {
 Status Connection::dispatch_meta(const PacketHeader& header, ConstBytes payload) {
   PeerLink& link = *link_;
   switch (header.command) {
-    case Packet::ping: link.send_bare(Socket::meta, Packet::ping_ack, 0); return Status();
+    case Packet::ping:
+      if (link.meta.queued_bytes() > answers_backlog) {
+        return Status(Fault::protocol_error, "pings of a peer that does not read the answers");
+      }
+      link.send_bare(Socket::meta, Packet::ping_ack, 0);
+      return Status();
     case Packet::ping_ack:
       link.ping_outstanding = false;
       ++link.ping_acks;
@@ -145,7 +150,7 @@ Status Connection::receive_block_ack(Packet command, ConstBytes payload, Volume&
     case Packet::recv_ack: answer = PeerAnswer::received; break;
     case Packet::neg_dreply: {
       PendingRead* read = find_read(ack->block_id);
-      if (read == nullptr || read->volume != &volume || read->done) {
+      if (read == nullptr || read->volume != &volume || read->done || read->arriving) {
         return Status(Fault::protocol_error, "negative reply to a read that nobody asked for");
       }
       finish_read(*read, Status(Fault::io_error, "read at the peer"));

@@ -87,6 +87,8 @@ StateCode Resource::change_all(StateDelta delta, bool hard) {
 void Resource::apply(Volume& volume, const VolumeState& next) {
   const VolumeState before = volume.state_;
   volume.state_ = next;
+  // A resync ends with the state it belongs to, whoever ended that.
+  if (!is_syncing(next.connection)) retire_resync(volume);
   log::info("{}/{} {}", name_, volume.number(), describe_change(before, next));
   const Duties duties = after_change(before, next, context(volume));
   duties_at_once(volume, before, duties);
@@ -171,6 +173,7 @@ void Resource::connection_changed(ConnectionState state) {
 // on-io-error detach: a disk that failed once is not trusted again; the peer serves from now on.
 void Resource::local_disk_failed(Volume& volume) {
   if (volume.state_.disk <= DiskState::failed) return;
+  if (connection_) connection_->disk_lost();
   log::error("{}/{} disk failed, detaching from {}", name_, volume.number(),
              volume.backing_config_.disk_path);
   StateDelta delta;
@@ -188,19 +191,30 @@ Task<void> Resource::drop_disk(Volume& volume) {
   StateDelta delta;
   delta.disk(DiskState::diskless);
   change(volume, delta, true);
-  const Status closed = co_await volume.backing_->close();
+  co_await give_back_disk(volume);
+  changed.notify_all();
+}
+
+Task<void> Resource::give_back_disk(Volume& volume) {
+  const Status closed = co_await volume.backing_->retire();
   if (!closed.ok()) {
     log::warning("{}/{} last meta data write failed: {}", name_, volume.number(),
                  text(closed.fault()));
   }
-  volume.backing_.reset();
-  changed.notify_all();
+  // Writes that the peer has not made stable still hold its activity log.
+  std::erase_if(volume.retired_disks_, [](const auto& old) { return old->forgotten(); });
+  volume.retired_disks_.push_back(std::move(volume.backing_));
 }
 
 Task<bool> Resource::flush_disks() {
   bool all = true;
   for (const std::unique_ptr<Volume>& volume : volumes_) {
+    // One that is being detached is flushed by that.
+    const bool leaving = volume->state_.disk == DiskState::failed ||
+                         (volume->backing_ && volume->state_.disk == DiskState::diskless);
+    if (leaving) co_await settled();
     if (!volume->has_disk() || !volume->disk_options_.disk_flushes) continue;
+    const BackingDevice::Use use(*volume->backing_);
     io::Op op;
     volume->backing_->flush(op);
     const std::int32_t flushed = co_await op;

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <list>
 #include <memory>
 #include <string>
 #include <vector>
@@ -73,7 +74,7 @@ class Resource {
   [[nodiscard]] io::World& world() noexcept { return world_; }
   [[nodiscard]] io::BufferPool& incoming_buffers() noexcept { return memory_.incoming; }
   [[nodiscard]] io::BufferPool& reply_buffers() noexcept { return memory_.replies; }
-  [[nodiscard]] const std::vector<std::unique_ptr<Volume>>& volumes() const noexcept {
+  [[nodiscard]] const std::list<std::unique_ptr<Volume>>& volumes() const noexcept {
     return volumes_;
   }
   [[nodiscard]] Volume* volume(std::uint32_t number) noexcept;
@@ -101,6 +102,7 @@ class Resource {
   Task<void> finish_resync_as_target(Volume& volume, bool complete);
   Task<void> finish_resync_as_source(Volume& volume);
   void rotate_generation(Volume& volume);
+  [[nodiscard]] std::size_t follow_ups_waiting() const noexcept { return pending_.size(); }
   // Waits until all follow-up work queued so far is done.
   Task<void> settled();
 
@@ -122,6 +124,7 @@ class Resource {
   Task<StateCode> change_cluster_wide(Volume& volume, StateDelta delta);
   Task<StateCode> try_promote(Volume& volume, bool force, bool& forced);
   Task<void> drop_disk(Volume& volume);
+  Task<void> give_back_disk(Volume& volume);
   Task<Status> settle_promotion(Volume& volume, bool forced);
   Task<StateCode> demote_volume(Volume& volume);
   Task<AdminResult> finish_attach(Volume& target);
@@ -139,7 +142,8 @@ class Resource {
   ResourceOptions options_;
   Role role_ = Role::secondary;
   ConnectionState connection_state_ = ConnectionState::stand_alone;
-  std::vector<std::unique_ptr<Volume>> volumes_;
+  std::list<std::unique_ptr<Volume>>
+      volumes_;  // by number; flows that go over it outlast an insertion
   std::unique_ptr<Connection> connection_;
   std::vector<FollowUp> pending_;
   bool following_up_ = false;

@@ -41,9 +41,9 @@ std::string attach_problem(const Status& status, const BackingConfig& backing) {
 
 AdminResult Resource::new_volume(std::uint32_t number, std::uint32_t minor) {
   if (volume(number) != nullptr) return AdminResult(admin_minor_or_volume_exists);
-  volumes_.push_back(std::make_unique<Volume>(*this, number, minor));
-  std::sort(volumes_.begin(), volumes_.end(),
-            [](const auto& a, const auto& b) { return a->number() < b->number(); });
+  const auto place = std::find_if(volumes_.begin(), volumes_.end(),
+                                  [&](const auto& other) { return other->number() > number; });
+  volumes_.insert(place, std::make_unique<Volume>(*this, number, minor));
   changed.notify_all();
   return AdminResult();
 }
@@ -84,6 +84,9 @@ Task<AdminResult> Resource::attach(std::uint32_t number, BackingConfig backing,
     co_return AdminResult(attach_code(status), attach_problem(status, backing));
   }
   target->backing_ = std::move(*opened);
+  target->backing_->starved = [this] {
+    if (connection_) connection_->close_epoch();
+  };
   target->backing_config_ = std::move(backing);
   target->disk_options_ = std::move(options);
   co_return co_await finish_attach(*target);
@@ -149,9 +152,7 @@ Task<AdminResult> Resource::finish_attach(Volume& target) {
 }
 
 Task<AdminResult> Resource::refuse_attach(Volume& target, std::int32_t code, const char* why) {
-  const Status closed = co_await target.backing_->close();
-  static_cast<void>(closed);  // the refusal is the news
-  target.backing_.reset();
+  co_await give_back_disk(target);
   StateDelta diskless;
   diskless.disk(DiskState::diskless);
   change(target, diskless, true);
@@ -207,6 +208,9 @@ Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::st
   io::Semaphore::Take turn(admin_, 1);
   co_await turn;
   if (connection_ && !connection_->ended()) co_return AdminResult(admin_net_configured);
+  // One that went StandAlone by itself: writes may still be on their way to the disk and then to
+  // its log.
+  if (connection_) co_await end_connection();
   if (options.discard_my_data && role_ == Role::primary) {
     co_return AdminResult(admin_discard_impossible);
   }

@@ -17,6 +17,10 @@ constexpr Duration extent_retry = Duration::milliseconds(10);
 constexpr std::size_t requests_in_flight = 64;
 constexpr std::uint32_t steps_between_bitmap_writes = 20;  // 2 s
 
+bool contains(const std::vector<ByteRange>& ranges, ByteRange range) {
+  return std::find(ranges.begin(), ranges.end(), range) != ranges.end();
+}
+
 std::uint64_t blocks(ByteRange range) { return ceil_div(range.length.value(), block_bytes); }
 
 }  // namespace
@@ -48,6 +52,13 @@ Task<void> Resync::counted(Task<void> task) {
 
 void Resync::stop() noexcept {
   stopping_ = true;
+  // Application writes need not wait any longer, except where a block is on its way to the disk
+  // (E4).
+  next_lock_.reset();
+  std::erase_if(requests_, [this](const Request& request) {
+    return !request.answered || contains(written_, request.range) ||
+           contains(flushing_, request.range);
+  });
   progress_event_.notify_all();
   written_event_.notify_all();
   if (tick_ != nullptr) volume_.resource().world().clock.wake(*tick_);
@@ -114,7 +125,7 @@ Task<void> Resync::request_loop() {
 
 // Sends one request; false when nothing can be requested now.
 bool Resync::request_next() {
-  if (budget_blocks_ == 0) return false;
+  if (budget_blocks_ == 0 || !volume_.has_disk()) return false;
   const Bitmap& bitmap = volume_.backing()->bitmap();
   const std::optional<ByteRange> range = next_resync_range(bitmap, position_, volume_.size());
   if (!range) {
@@ -187,6 +198,12 @@ Task<void> Resync::write(ByteRange range, io::BufferPool::Buffer data, bool zero
   }
   turn.release();
   data.reset();
+  if (stopping_) {
+    if (moved < 0) volume_.local_io_failed("resync write", moved, range);
+    if (Request* request = find(range)) drop(*request);
+    --tasks_;
+    co_return;
+  }
   if (moved >= 0) {
     written_.push_back(range);
     written_event_.notify_all();
@@ -209,11 +226,14 @@ Task<void> Resync::stabilize() {
       co_await wait;
       continue;
     }
-    std::swap(written_, flushing_);
-    io::Op op;
     if (!volume_.has_disk()) break;
+    std::swap(written_, flushing_);
+    const BackingDevice::Use use(*volume_.backing());
+    io::Op op;
     volume_.backing()->flush(op);
     const std::int32_t flushed = co_await op;
+    // Its locks are gone: the application may have written there since (E3).
+    if (stopping_) break;
     if (flushed < 0) volume_.local_io_failed("resync flush", flushed, ByteRange());
     for (const ByteRange& range : flushing_)
       settle(range, flushed >= 0);

@@ -52,6 +52,8 @@ Task<Status> Connection::bitmap_received(Volume& volume) {
   if (volume.state_.connection == C::wf_bitmap_t) {
     // Our merged bitmap goes back before we wait for the sync identifier.
     co_await send_bitmap(volume);
+    if (link_->failed()) co_return Status(Fault::connection_lost, "bitmap exchange");
+    if (volume.state_.connection != C::wf_bitmap_t) co_return Status();  // the disk went
     StateDelta delta;
     delta.connection(C::wf_sync_uuid);
     const StateCode code = resource_.change(volume, delta, true);
@@ -62,6 +64,7 @@ Task<Status> Connection::bitmap_received(Volume& volume) {
 }
 
 Task<Status> Connection::start_as_source(Volume& volume) {
+  if (!volume.has_disk()) co_return Status();  // it went meanwhile, and the resync with it
   GenerationSet& own = volume.backing_->superblock().generations;
   const std::uint64_t fresh = own.bitmap != 0 && own.bitmap != uuid_just_created
                                   ? own.bitmap + sync_uuid_step
@@ -72,6 +75,7 @@ Task<Status> Connection::start_as_source(Volume& volume) {
   const Status written = co_await volume.backing_->write_superblock();
   if (!written.ok()) co_return written;
   if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
+  if (!volume.has_disk()) co_return Status();
   StateDelta delta;
   delta.connection(C::sync_source).peer_disk(D::inconsistent);
   const StateCode code = resource_.change(volume, delta, true);
@@ -84,6 +88,7 @@ Task<Status> Connection::start_as_source(Volume& volume) {
 }
 
 Task<void> Connection::begin_full_sync(Volume& volume) {
+  if (!volume.has_disk()) co_return;
   const Status marked = co_await volume.backing_->set_all_with_full_sync_flag();
   if (!marked.ok()) {
     resource_.local_disk_failed(volume);
@@ -121,6 +126,7 @@ Task<Status> Connection::receive_sync_uuid(ConstBytes payload, Volume& volume) {
   const Status written = co_await volume.backing_->write_superblock();
   if (!written.ok()) co_return written;
   if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
+  if (!volume.has_disk()) co_return Status();
   log::info("{}/{} Began resync as SyncTarget (will sync {} KB [{} bits set]).", resource_.name(),
             volume.number(), volume.out_of_sync_blocks() * 4, volume.out_of_sync_blocks());
   resource_.start_resync(volume, false);
@@ -154,6 +160,7 @@ Task<Status> Connection::read_for_resync(Volume& volume, BlockRequest request, B
     co_return Status(Fault::no_good_data, "resync read");
   }
   io::BufferPool::Buffer buffer = co_await resource_.reply_buffers().take(request.bytes);
+  if (!volume.has_disk()) co_return Status(Fault::no_good_data, "resync read");
   ResyncLock lock;
   while (!volume.backing_->try_lock_resync(range, lock)) {
     close_epoch();  // what is in doubt there becomes stable sooner
@@ -178,6 +185,11 @@ Task<Status> Connection::read_for_resync(Volume& volume, BlockRequest request, B
   co_return Status();
 }
 
+bool Connection::expects_resync_data(const Volume& volume, ByteRange range) noexcept {
+  return volume.resync_ && volume.resync_->side() == Resync::Side::target &&
+         volume.resync_->expects(range);
+}
+
 Task<Status> Connection::receive_resync_data(const PacketHeader& header, Volume& volume) {
   PeerLink& link = *link_;
   const Status filled = co_await link.data_reader.fill(data_header_bytes, Duration::forever());
@@ -188,12 +200,20 @@ Task<Status> Connection::receive_resync_data(const PacketHeader& header, Volume&
   const Result<ByteRange> range = checked_range(decoded->sector, bytes, volume.size());
   if (!range) co_return range.error();
   volume.net_received_ += bytes;
-  const bool expected = volume.resync_ && volume.resync_->side() == Resync::Side::target &&
-                        volume.resync_->expects(*range);
-  if (!expected) co_return Status(Fault::protocol_error, "resync data that nobody asked for");
+  // What was under way when our disk went.
+  if (!volume.resync_ && !volume.has_disk()) co_return co_await link.data_reader.skip(bytes);
+  if (!expects_resync_data(volume, *range)) {
+    co_return Status(Fault::protocol_error, "resync data that nobody asked for");
+  }
   io::BufferPool::Buffer buffer = co_await resource_.incoming_buffers().take(bytes);
   const Status read = co_await link.data_reader.read_into(buffer.bytes());
   if (!read.ok()) co_return read;
+  // Meanwhile the resync may have ended, or the peer may have answered once more on the meta
+  // socket.
+  if (!volume.resync_) co_return Status();
+  if (!expects_resync_data(volume, *range)) {
+    co_return Status(Fault::protocol_error, "resync request answered twice");
+  }
   link_tasks_.start(volume.resync_->write(*range, std::move(buffer), false));
   co_return Status();
 }
@@ -213,13 +233,17 @@ Status Volume::resync_deallocated(ConstBytes /*payload*/) {
 
 // The target's end (docs/protocol.md#resync-end). With failed blocks it stays Inconsistent.
 Task<void> Resource::finish_resync_as_target(Volume& volume, bool complete) {
-  if (!volume.backing_ || !connection_ || !connection_->established()) co_return;
+  if (!volume.has_disk() || !connection_ || !connection_->established()) co_return;
   if (volume.state_.connection != C::sync_target && volume.state_.connection != C::paused_sync_t) {
     co_return;
   }
   StateDelta delta;
   delta.connection(C::connected);
   GenerationSet& own = volume.backing_->superblock().generations;
+  if (complete && !volume.peer_.uuids) {
+    connection_->fail(C::protocol_error, "resync from a peer that never sent its generations");
+    co_return;
+  }
   if (complete) {
     // The peer's set as it was before the resync began, then its current generation.
     const Uuids& peer = *volume.peer_.uuids;

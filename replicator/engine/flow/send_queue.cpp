@@ -100,6 +100,9 @@ Task<std::int32_t> SendQueue::run(Duration patience) {
     outcome = 0;
   }
   release(filling_);
+  // Nothing is sent any more: who waits for room looks again and finds that the link has failed.
+  closed_ = true;
+  idle_event.notify_all();
   co_return outcome;
 }
 

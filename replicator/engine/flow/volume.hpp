@@ -129,6 +129,8 @@ class Volume final : public io::BlockDevice {
   VolumeState attach_state_;  // what attaching alone would make of the disk (Negotiating)
   ByteCount size_;
   std::unique_ptr<BackingDevice> backing_;
+  std::vector<std::unique_ptr<BackingDevice>>
+      retired_disks_;  // given back; something still refers to them
   BackingConfig backing_config_;
   DiskOptions disk_options_;
   std::uint64_t exposed_uuid_ = 0;

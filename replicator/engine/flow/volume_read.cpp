@@ -85,6 +85,7 @@ Task<Status> Volume::flush_both() {
   }
   bool here = false;
   if (has_disk()) {
+    const BackingDevice::Use use(*backing_);
     io::Op op;
     backing_->flush(op);
     const std::int32_t flushed = co_await op;

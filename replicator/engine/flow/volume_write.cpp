@@ -137,7 +137,11 @@ Task<bool> Volume::local_outcome(io::Op& local, bool submitted, ByteRange range)
   if (!submitted) co_return false;
   const std::int32_t moved = co_await local;
   --local_pending_;
-  if (moved < 0) local_io_failed("write", moved, range);
+  if (moved < 0) {
+    // Now, while the disk is still ours: its bitmap may take one last write.
+    mark_out_of_sync(range);
+    local_io_failed("write", moved, range);
+  }
   co_return moved >= 0;
 }
 
@@ -155,11 +159,15 @@ Task<Status> Volume::cover_when_stable(ByteRange range, ActivityHold& hold) {
       continue;
     }
     if (!has_disk() || backing_->try_cover(range, hold)) co_return Status();
+    const BackingDevice* const disk = backing_.get();
     const Status covered = co_await backing_->cover(range, hold);
-    if (!covered.ok()) local_io_failed("activity log", -covered.error_number(), range);
-    if (!covered.ok() && covered.fault() != Fault::io_error) co_return covered;
+    const bool same_disk = backing_.get() == disk && has_disk();
+    if (!covered.ok() && same_disk) {
+      local_io_failed("activity log", -covered.error_number(), range);
+      if (covered.fault() != Fault::io_error) co_return covered;
+    }
     // Other things may have happened meanwhile: look at everything again, holding what we have.
-    if (covered.ok() && accepts_io_now() && has_disk()) {
+    if (covered.ok() && accepts_io_now() && same_disk) {
       connection = resource_.connection();
       if (connection == nullptr || !connection->log().full()) co_return Status();
     }
