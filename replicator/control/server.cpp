@@ -20,13 +20,20 @@ constexpr Duration accept_pause = Duration::milliseconds(100);
 Server::Server(io::World& world, CommandHandler& handler) : world_(world), handler_(handler) {}
 
 Status Server::listen(const std::string& path) {
+  const Status claimed = claim(path);
+  if (claimed.ok()) serve_clients();
+  return claimed;
+}
+
+Status Server::claim(const std::string& path) {
   Result<std::unique_ptr<io::Listener>> listening =
       world_.network.listen(io::unix_address(path), io::SocketOptions());
   if (!listening) return listening.error();
   listener_ = std::move(*listening);
-  tasks_.start(accept_loop());
   return Status();
 }
+
+void Server::serve_clients() { tasks_.start(accept_loop()); }
 
 Task<void> Server::stop() {
   stopping_ = true;

@@ -30,6 +30,9 @@ class Server {
   Server(io::World& world, CommandHandler& handler);
 
   Status listen(const std::string& path);
+  // The same in two steps: clients that come between them wait.
+  Status claim(const std::string& path);
+  void serve_clients();
   // No new clients; ends when the commands in progress have been answered.
   Task<void> stop();
 

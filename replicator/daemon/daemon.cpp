@@ -33,22 +33,28 @@ Task<Status> Daemon::start() {
   for (const char* below : {"", "/nbd"})
     mkdir((options_.run_directory + below).c_str(), 0755);
   const std::string control = options_.run_directory + "/control.sock";
-  const Status listening = server_.listen(control);
-  if (!listening.ok()) {
-    log::error("{}: {}; is another polluxd running?", control, text(listening.fault()));
-    co_return listening;
+  const Status claimed = server_.claim(control);
+  if (!claimed.ok()) {
+    log::error("{}: {}; is another polluxd running?", control, text(claimed.fault()));
+    co_return claimed;
   }
+  co_await mount_files();
+  // Only now: a resource that is made earlier would go without its kernel device.
+  server_.serve_clients();
+  co_return Status();
+}
+
+Task<void> Daemon::mount_files() {
   Result<std::unique_ptr<shim::ProcFile>> proc =
       co_await shim::ProcFile::mount(reactor_, [this] { return control::proc_drbd(all_status()); });
   if (proc) proc_ = std::move(*proc);
   else log::warning("no live proc/drbd: {} ({})", text(proc.error().fault()), proc.error().where());
-  if (!options_.kernel_devices) co_return Status();
+  if (!options_.kernel_devices) co_return;
   Result<std::unique_ptr<shim::Directory>> files = co_await shim::mount_volume_directory(reactor_);
   if (files) volume_files_ = std::move(*files);
   else
     log::warning("no /dev/drbdN, only NBD sockets: {} ({})", text(files.error().fault()),
                  files.error().where());
-  co_return Status();
 }
 
 Task<void> Daemon::stop() {

@@ -88,6 +88,7 @@ class Daemon final : public control::CommandHandler {
   Reply show(const Request& request);
   Reply generations(const Request& request);
 
+  Task<void> mount_files();
   Task<void> open_devices(Entry& entry, Reply& reply);
   // Code device_in_use and who it is, when a device is open.
   Task<Reply> close_devices(Entry& entry);
