@@ -40,12 +40,15 @@ Result<FileDescriptor> open_node(std::uint32_t number, int flags) {
   return node;
 }
 
+bool has_sequence_of(const FileDescriptor& node, const LoopDevice& loop) {
+  std::uint64_t sequence = 0;
+  return ioctl(node.get(), BLKGETDISKSEQ, &sequence) == 0 && sequence == loop.sequence;
+}
+
 // Whether the open loop device still is the disk that we made of it.
 bool is_still(const FileDescriptor& node, const LoopDevice& loop) {
   loop_info64 info = {};
-  std::uint64_t sequence = 0;
-  return ioctl(node.get(), LOOP_GET_STATUS64, &info) == 0 &&
-         ioctl(node.get(), BLKGETDISKSEQ, &sequence) == 0 && sequence == loop.sequence;
+  return ioctl(node.get(), LOOP_GET_STATUS64, &info) == 0 && has_sequence_of(node, loop);
 }
 
 Status set_autoclear(const FileDescriptor& node, bool on) {
@@ -119,8 +122,10 @@ Status detach_loop_if_unused(const LoopDevice& loop) {
 
 Status detach_loop_when_unused(const LoopDevice& loop) {
   const Result<FileDescriptor> node = open_node(loop.number, O_RDONLY);
-  if (!node || !is_still(*node, loop)) return Status();
-  return set_autoclear(*node, true);
+  if (!node || !has_sequence_of(*node, loop)) return Status();
+  // Not by its status, which asks the file: the file's server may be the one that was killed.
+  if (ioctl(node->get(), LOOP_CLR_FD) == 0 || errno == ENXIO) return Status();
+  return Status(Fault::io_error, "LOOP_CLR_FD", errno);
 }
 
 Status update_loop_size(const LoopDevice& loop, const std::string& path) {
