@@ -38,7 +38,13 @@ CONF
 
 daemon() {
   node_start "$1" polluxd --foreground --verbose --log-file "$WORK/$1/polluxd.log"
-  wait_for 10 node_exec "$1" test -S /run/pollux/control.sock
+  wait_for 10 serves "$1"
+}
+# Not the socket's file: a daemon that was killed left it behind.
+serves() {
+  local code=0
+  node_exec "$1" drbdsetup role 4095 || code=$?
+  [ $code = 10 ]
 }
 
 pair_create() {
