@@ -282,7 +282,9 @@ Daemon::Entry* Daemon::find_by_addresses(const std::vector<std::string>& argumen
 Task<Reply> Daemon::disconnect(const Request& request) {
   Entry* entry =
       request.object.empty() ? find_by_addresses(request.arguments) : find_resource(request.object);
-  if (entry == nullptr) co_return Reply();  // nothing is connected
+  if (entry == nullptr || entry->resource->connection() == nullptr) {
+    co_return answer(control::err_invalid_request, "unknown connection");
+  }
   AdminResult result = co_await entry->resource->disconnect(flag(request, "force"));
   co_return answer(std::move(result));
 }

@@ -45,6 +45,8 @@ Task<Status> Connection::receive_write(const PacketHeader& header, Volume& volum
   const Result<ByteRange> range = checked_range(decoded->sector, bytes, volume.size());
   if (!range) co_return range.error();
   volume.net_received_ += bytes;
+  // The application is on the other node, and a resync makes room for it all the same.
+  ++volume.application_requests_;
   if (epoch_active_ >= peer_writes_max) co_await room_for_write();
   if (!volume.has_disk() || volume.state_.disk < DiskState::inconsistent) {
     refuse_write(volume, *decoded, bytes);
