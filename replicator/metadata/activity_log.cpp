@@ -19,6 +19,8 @@ ActivityLog::ActivityLog(std::uint32_t slots) : slots_(slots) {
   planned_.reserve(al_updates_max);
   evicted_.reserve(al_updates_max);
   wanted_.reserve(256);
+  transaction_.context.reserve(al_context_max);
+  transaction_.updates.reserve(al_updates_max);
   // Free slots are handed out from the highest index downwards.
   for (std::uint32_t slot = 0; slot < slots; ++slot)
     link_oldest(slot);
@@ -155,8 +157,10 @@ bool ActivityLog::plan(std::uint32_t extent, bool& settled) {
   return true;
 }
 
-AlTransaction ActivityLog::transaction() const {
-  AlTransaction t;
+const AlTransaction& ActivityLog::transaction() noexcept {
+  AlTransaction& t = transaction_;
+  t.context.clear();
+  t.updates.clear();
   t.number = number_;
   t.context_size = static_cast<std::uint16_t>(slots_.size());
   t.context_start_slot = static_cast<std::uint16_t>(context_start_);

@@ -39,7 +39,8 @@ class ActivityLog {
   }
   [[nodiscard]] const std::vector<std::uint32_t>& evicted() const noexcept { return evicted_; }
   // The block to write for what is planned; the number advances at commit().
-  [[nodiscard]] AlTransaction transaction() const;
+  // In memory of the log's own, taken once: writes may wait for it. Valid until the next call.
+  [[nodiscard]] const AlTransaction& transaction() noexcept;
   void commit() noexcept;
   void abandon() noexcept;
 
@@ -79,6 +80,7 @@ class ActivityLog {
   std::vector<std::uint32_t> index_;  // open addressing: slot numbers
   std::size_t index_mask_ = 0;
   std::vector<Planned> planned_;
+  AlTransaction transaction_;
   std::vector<std::uint32_t> evicted_;
   struct Wanted {
     std::uint32_t extent;

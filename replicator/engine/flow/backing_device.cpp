@@ -220,7 +220,7 @@ Task<Status> BackingDevice::write_transaction() {
   }
   if (status.ok()) {
     io::BufferPool::Buffer block = co_await blocks_.take(al_block_bytes);
-    const AlTransaction transaction = log_.transaction();
+    const AlTransaction& transaction = log_.transaction();
     encode_al_transaction(transaction, block.bytes());
     const std::uint64_t sector =
         activity_log_sector() + al_block_of(transaction.number, superblock_.stripes()) * 8;

@@ -217,5 +217,20 @@ TEST(activity_log, keeps_its_books) {
   }
 }
 
+TEST(ActivityLog, TransactionsTakeNoMemory) {
+  ActivityLog log(1237);
+  const std::uint32_t* const context = log.transaction().context.data();
+  const AlUpdate* const updates = log.transaction().updates.data();
+  bool settled = false;
+  for (std::uint32_t extent = 0; extent < 5000; ++extent) {
+    if (log.plan(extent, settled) && log.planned() < al_updates_max) continue;
+    const AlTransaction& transaction = log.transaction();
+    ASSERT_EQ(transaction.updates.size(), al_updates_max);
+    ASSERT_EQ(transaction.context.data(), context);
+    ASSERT_EQ(transaction.updates.data(), updates);
+    log.commit();
+  }
+}
+
 }  // namespace
 }  // namespace replicator
