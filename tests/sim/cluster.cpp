@@ -377,6 +377,7 @@ void Cluster::start_clients() {
     return;
   }
   clients_open_ = true;
+  if (clients_stopped_) return;
   const std::uint64_t left =
       operations_ > application_.operations() ? operations_ - application_.operations() : 0;
   const World::As as(world_, node(primary_).id());
@@ -384,7 +385,10 @@ void Cluster::start_clients() {
                    replicator->device(), left);
 }
 
-void Cluster::stop_clients() { application_.stop(); }
+void Cluster::stop_clients() {
+  clients_stopped_ = true;
+  application_.stop();
+}
 
 void Cluster::manage_switch() {
   if (primary_ == nobody) {

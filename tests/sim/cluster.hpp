@@ -78,6 +78,7 @@ class Cluster final : public Application::Observer {
   void check_equal();
   void check_covered();
   [[nodiscard]] std::string describe();
+  // For good: no later promotion starts them again.
   void stop_clients();
   // Closes the device and takes both resources down, then ends both processes. False: it did not
   // end (L4).
@@ -138,6 +139,7 @@ class Cluster final : public Application::Observer {
   std::size_t primary_ = nobody;
   std::size_t promoting_ = nobody;
   bool clients_open_ = false;
+  bool clients_stopped_ = false;
   bool switching_ = false;
   bool hasty_ = false;
   bool roles_managed_ = true;
