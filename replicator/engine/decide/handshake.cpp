@@ -2,6 +2,8 @@
 
 #include <cstdlib>
 
+#include "base/sabotage.hpp"
+
 namespace replicator {
 
 namespace {
@@ -14,6 +16,8 @@ constexpr int split_brain = 100;
 constexpr int ambiguous = -100;
 constexpr int unrelated = -1000;
 constexpr int needs_rule_41_feature = -(0x10000 + 101 + (4 << 8));
+
+bool swapped() noexcept { return sabotage(Sabotage::swap_resync_direction); }
 
 std::uint64_t id(std::uint64_t uuid) noexcept { return uuid & ~std::uint64_t{1}; }
 
@@ -103,7 +107,7 @@ GenerationSet before_lost_sync(const GenerationSet& source) noexcept {
 
 // Rules 50..60: the peer went on from my data.
 Comparison i_am_behind(Ancestry how, const GenerationSet& theirs, int agreed_version) noexcept {
-  if (how == Ancestry::bitmap) return verdict(-1, 50);
+  if (how == Ancestry::bitmap) return verdict(swapped() ? 1 : -1, 50);
   if (how == Ancestry::history) return verdict(-2, 60);
   if (agreed_version < 91) return verdict(needs_91, 51);
   Comparison c = verdict(-1, 51);
@@ -114,7 +118,7 @@ Comparison i_am_behind(Ancestry how, const GenerationSet& theirs, int agreed_ver
 
 // Rules 70..80: I went on from the peer's data.
 Comparison i_am_ahead(Ancestry how, const GenerationSet& mine, int agreed_version) noexcept {
-  if (how == Ancestry::bitmap) return verdict(1, 70);
+  if (how == Ancestry::bitmap) return verdict(swapped() ? -1 : 1, 70);
   if (how == Ancestry::history) return verdict(2, 80);
   if (agreed_version < 91) return verdict(needs_91, 71);
   Comparison c = verdict(1, 71);

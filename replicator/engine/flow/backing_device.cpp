@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/sabotage.hpp"
 
 namespace replicator {
 
@@ -108,6 +109,7 @@ void BackingDevice::write_zeroes(io::Op& op, ByteRange range, bool may_unmap) {
 bool BackingDevice::try_cover(ByteRange range, ActivityHold& hold) noexcept {
   const std::uint32_t first = extent_of(range.begin);
   const std::uint32_t last = last_extent(range);
+  if (sabotage(Sabotage::skip_activity_log)) return true;
   if (retiring_ || !log_.try_hold(first, last)) return false;
   ++holds_;
   hold.reset();
@@ -209,7 +211,7 @@ Task<Status> BackingDevice::write_transaction() {
     // there is in the bitmap's, before the log forgets them.
     for (const std::uint32_t extent : log_.evicted()) {
       const std::size_t page = Bitmap::page_of(ByteOffset(extent * extent_bytes));
-      if (!status.ok()) break;
+      if (!status.ok() || sabotage(Sabotage::skip_eviction_bitmap)) break;
       const Status written = co_await write_pages(page, 1);
       status = written;
     }

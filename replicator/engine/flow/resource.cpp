@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/sabotage.hpp"
 #include "engine/flow/resync.hpp"
 
 namespace replicator {
@@ -214,6 +215,7 @@ Task<bool> Resource::flush_disks() {
                          (volume->backing_ && volume->state_.disk == DiskState::diskless);
     if (leaving) co_await settled();
     if (!volume->has_disk() || !volume->disk_options_.disk_flushes) continue;
+    if (sabotage(Sabotage::drop_barrier)) continue;
     const BackingDevice::Use use(*volume->backing_);
     io::Op op;
     volume->backing_->flush(op);

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "base/log.hpp"
+#include "base/sabotage.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
@@ -182,6 +183,7 @@ Task<Status> Connection::read_for_resync(Volume& volume, BlockRequest request, B
   }
   send_data_reply(volume, Packet::rs_data_reply, request.sector, request.block_id,
                   std::move(buffer));
+  if (sabotage(Sabotage::clear_bit_without_proof)) volume.clear_out_of_sync(range);
   co_return Status();
 }
 

@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "base/sabotage.hpp"
 #include "engine/flow/volume.hpp"
 
 namespace replicator {
@@ -47,6 +48,7 @@ MirroredWrite* TransferLog::answer(std::uint64_t block_id, Volume& volume, ByteR
   const bool open = entry->answer == PeerAnswer::pending || entry->answer == PeerAnswer::received;
   if (!open || entry->epoch_stable) return nullptr;
   entry->answer = answer;
+  if (sabotage(Sabotage::release_hold_at_ack)) entry->hold.reset();
   if (answer == PeerAnswer::refused) volume.mark_out_of_sync(range);
   entry->answered.notify_all();
   return entry;
@@ -125,7 +127,7 @@ void TransferLog::lose_all() {
   while (entry != nullptr) {
     MirroredWrite* next = log_.next(*entry);
     if (!entry->epoch_stable) {
-      entry->volume->mark_out_of_sync(entry->range);
+      if (!sabotage(Sabotage::forget_mark_on_loss)) entry->volume->mark_out_of_sync(entry->range);
       entry->answer = PeerAnswer::lost;
       if (entry->owned) entry->answered.notify_all();
       else release(*entry);

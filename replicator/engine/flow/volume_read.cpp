@@ -4,6 +4,7 @@
 //        marked block is fetched from the source
 //   E10  a block that failed to read locally is served by the peer and marked
 //   D3   a flush waits for the local disk and for the peer's barrier acks of everything before it
+#include "base/sabotage.hpp"
 #include "engine/decide/route.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
@@ -29,7 +30,8 @@ Task<Status> Volume::read_somewhere(ByteRange range, Bytes into) {
   bool local_failed = false;
   bool peer_failed = false;
   for (;;) {
-    const bool local = !local_failed && local_readable(state_, in_sync(range)) && has_disk();
+    const bool current = in_sync(range) || sabotage(Sabotage::read_marked_locally);
+    const bool local = !local_failed && local_readable(state_, current) && has_disk();
     const bool remote = !peer_failed && peer_readable(state_);
     if (local) {
       const Status status = co_await read_local(range, into);
@@ -90,6 +92,7 @@ Task<Status> Volume::flush_both() {
     backing_->flush(op);
     const std::int32_t flushed = co_await op;
     here = flushed >= 0;
+    if (here && sabotage(Sabotage::answer_flush_locally)) co_return Status();
     if (!here) local_io_failed("flush", flushed, ByteRange());
   }
   bool there = false;

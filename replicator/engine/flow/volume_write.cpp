@@ -8,6 +8,7 @@
 #include <array>
 #include <utility>
 
+#include "base/sabotage.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/transfer_log.hpp"
@@ -207,7 +208,7 @@ Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, MirroredWrit
 // D7, G3.
 Task<Status> Volume::answered(bool here, bool there) {
   if (!here && !there) co_return Status(Fault::no_good_data, "write");
-  if (there) co_return Status();
+  if (there || sabotage(Sabotage::answer_before_generation)) co_return Status();
   co_return co_await generation_settled();
 }
 
