@@ -133,7 +133,8 @@ Task<void> Application::one_write(NodeId node, io::BlockDevice& device, ByteRang
                                   bool stable) {
   Lease lease(*this, range.length.value());
   const Bytes data = lease.bytes();
-  const WriteId id = oracle_.begin_write(range, ChangeKind::data, node, world_.now());
+  const Instant began = world_.now();
+  const WriteId id = oracle_.begin_write(range, ChangeKind::data, node, began);
   oracle_.stamp(id, data);
   if (world_.recording()) {
     world_.record(fmt::format("application: write {} {}+{}{}", id, range.begin.value(),
@@ -142,7 +143,7 @@ Task<void> Application::one_write(NodeId node, io::BlockDevice& device, ByteRang
   const Status status = co_await device.write(range, data, stable);
   oracle_.end_write(id, status.ok(), stable, world_.now());
   if (world_.recording()) world_.record(fmt::format("application: write {} answered", id));
-  if (status.ok() && observer_ != nullptr) observer_->answered(node, range);
+  if (status.ok() && observer_ != nullptr) observer_->answered(node, range, began);
   if (!status.ok()) note_error("write", status);
 }
 
@@ -159,7 +160,8 @@ Task<void> Application::one_flush(NodeId node, io::BlockDevice& device) {
 Task<void> Application::one_clearing(NodeId node, io::BlockDevice& device, ByteRange range,
                                      bool discard) {
   const ChangeKind kind = discard ? ChangeKind::anything : ChangeKind::zeroes;
-  const WriteId id = oracle_.begin_write(range, kind, node, world_.now());
+  const Instant began = world_.now();
+  const WriteId id = oracle_.begin_write(range, kind, node, began);
   if (world_.recording()) {
     world_.record(fmt::format("application: {} {} {}+{}", discard ? "discard" : "zeroes", id,
                               range.begin.value(), range.length.value()));
@@ -171,7 +173,7 @@ Task<void> Application::one_clearing(NodeId node, io::BlockDevice& device, ByteR
     status = co_await device.write_zeroes(range, true);
   }
   oracle_.end_write(id, status.ok(), false, world_.now());
-  if (status.ok() && observer_ != nullptr) observer_->answered(node, range);
+  if (status.ok() && observer_ != nullptr) observer_->answered(node, range, began);
   if (!status.ok() && status.fault() != Fault::unsupported) note_error("clearing", status);
 }
 

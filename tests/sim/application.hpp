@@ -38,7 +38,7 @@ class Application {
   class Observer {
    public:
     // A write of this node was answered with success.
-    virtual void answered(NodeId node, ByteRange range) = 0;
+    virtual void answered(NodeId node, ByteRange range, Instant began) = 0;
     // See Oracle::check_read.
     virtual Instant weak_since(NodeId node) = 0;
 

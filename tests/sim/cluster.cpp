@@ -73,6 +73,8 @@ void Cluster::boot(std::size_t which) {
   member.attached = false;
   member.configured = false;
   member.seen = VolumeState();
+  member.bad_since = Instant::never();
+  member.no_data_since = Instant::never();
   const PeerConfig peer{member.node->address(port), nodes_[other(which)].node->address(port)};
   member.node->boot(
       [&](Node& node) { return std::make_unique<Replica>(node, options_.replica, peer); });
@@ -88,6 +90,8 @@ void Cluster::died(std::size_t which) {
   if (promoting_ == which) promoting_ = nobody;
   Member& member = nodes_[which];
   member.seen = VolumeState();
+  member.bad_since = Instant::never();
+  member.no_data_since = Instant::never();
   member.disconnected_until = Instant(-1);
   member.detached_until = Instant(-1);
   member.crash_countdown = 0;
@@ -194,19 +198,43 @@ void Cluster::note_change(std::size_t which, const VolumeState& before, const Vo
   if (world_.recording()) {
     world_.record(member.node->id(), "state " + text_of(before) + " -> " + text_of(now));
   }
-  // A Primary without the peer's data begins a generation of its own, written to or not.
-  if (now.role == Role::primary && now.peer_disk != DiskState::up_to_date) {
-    nodes_[other(which)].stale = true;
-  }
+  // A Primary with only one of the two replicas begins a generation there, written to or not.
+  const bool here = now.disk == DiskState::up_to_date;
+  const bool there = now.peer_disk == DiskState::up_to_date;
+  if (now.role == Role::primary && here && !there) nodes_[other(which)].stale = true;
+  if (now.role == Role::primary && there && !here) member.stale = true;
+  if (here) member.bad_since = Instant::never();
+  else if (member.bad_since == Instant::never()) member.bad_since = world_.now();
+  if (here || there) member.no_data_since = Instant::never();
+  else if (member.no_data_since == Instant::never()) member.no_data_since = world_.now();
   if (is_target(now.connection) && !is_target(before.connection)) sync_begins(which);
   const bool fell_apart = now.connection == ConnectionState::stand_alone &&
                           before.connection != ConnectionState::stand_alone;
   const bool asked_for = replica(which)->given() == Verb::disconnect;
-  if (fell_apart && !asked_for && roles_managed_) {
+  // A Primary that lost its disk refuses older data: it waits for its own, or for a newer peer.
+  const bool keeps_out = now.role == Role::primary && now.disk < DiskState::inconsistent;
+  if (fell_apart && !asked_for && !keeps_out && roles_managed_ && !resolve_split_brain()) {
     world_.fail(FailureKind::liveness, "L1",
                 fmt::format("{} went StandAlone by itself: {} -> {}", node(which).name(),
                             text_of(before), text_of(now)));
   }
+}
+
+void Cluster::disks_may_go() {
+  disks_may_go_ = true;
+  for (const char* line : {": local ", "disk failed, detaching from",
+                           "can only connect to data with the generation in use",
+                           "Split-Brain detected but unresolved", "the handshake was refused"}) {
+    world_.expect_error(line);
+  }
+}
+
+// A node that serves a diskless Primary begins a generation for it, which the Primary may never
+// come to use: then both have one of their own. The node that lacks nothing keeps its data.
+bool Cluster::resolve_split_brain() noexcept {
+  if (!disks_may_go_ || nodes_[0].stale == nodes_[1].stale) return false;
+  nodes_[nodes_[0].stale ? 0 : 1].discards = true;
+  return true;
 }
 
 void Cluster::sync_begins(std::size_t target) {
@@ -225,6 +253,7 @@ void Cluster::agree() {
   if (!in_sync(nodes_[0].seen) || !in_sync(nodes_[1].seen)) return;
   ever_in_sync_ = true;
   nodes_[0].stale = nodes_[1].stale = false;
+  nodes_[0].discards = nodes_[1].discards = false;
   if (primary_ != nobody) {
     nodes_[other(primary_)].weak_since = nodes_[primary_].weak_since;
   } else {
@@ -233,14 +262,20 @@ void Cluster::agree() {
   }
 }
 
-void Cluster::answered(NodeId node_id, ByteRange /*range*/) {
+void Cluster::answered(NodeId node_id, ByteRange /*range*/, Instant began) {
   const std::size_t which = index_of(node_id);
+  Member& member = nodes_[which];
   const VolumeState state = replica(which)->state();
-  const bool peer_has_it =
-      state.connection >= ConnectionState::connected && state.peer_disk == DiskState::up_to_date;
-  if (!peer_has_it) nodes_[other(which)].stale = true;
-  if (state.disk != DiskState::up_to_date) nodes_[which].stale = true;
-  if (!peer_has_it && state.disk != DiskState::up_to_date && !nodes_[which].stale) {
+  // The peer's refusal of a write travels ahead of the news that its disk failed.
+  const bool peer_failed =
+      node(other(which)).running() && nodes_[other(which)].seen.disk <= DiskState::failed;
+  const bool peer_has_it = state.connection >= ConnectionState::connected &&
+                           state.peer_disk == DiskState::up_to_date && !peer_failed;
+  const bool never_here = member.bad_since < began;
+  if (!peer_has_it && !never_here) nodes_[other(which)].stale = true;
+  if (peer_has_it && state.disk != DiskState::up_to_date) member.stale = true;
+  if (never_here) member.stale = true;
+  if (member.no_data_since < began) {
     world_.fail(FailureKind::safety, "S6",
                 "a write was answered although no replica is UpToDate: " + describe());
   }
@@ -298,7 +333,11 @@ void Cluster::manage_member(std::size_t which) {
   const VolumeState state = replicator->state();
   const bool detached_on_purpose = member.detached_until > world_.now();
   const bool disconnected_on_purpose = member.disconnected_until > world_.now();
-  if (state.disk == DiskState::diskless && !detached_on_purpose) {
+  if (member.discards && state.role == Role::secondary) {
+    const bool apart = state.connection == ConnectionState::stand_alone;
+    if (apart) member.discards = false;
+    replicator->command(apart ? Verb::connect_discarding : Verb::disconnect);
+  } else if (state.disk == DiskState::diskless && !detached_on_purpose) {
     replicator->command(Verb::attach);
   } else if (detached_on_purpose && state.disk > DiskState::failed) {
     replicator->command(Verb::detach);

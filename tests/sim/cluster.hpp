@@ -49,6 +49,8 @@ class Cluster final : public Application::Observer {
   void manage();
   // It may boot dead nodes at once, and promotes without hesitation.
   void set_hasty(bool hasty) noexcept { hasty_ = hasty; }
+  // From now on the manager also makes the decisions that a Primary without its disk may need.
+  void disks_may_go();
   void set_operations(std::uint64_t operations) noexcept { operations_ = operations; }
   // The manager moves the role to the other node as soon as it can.
   void want_switch() noexcept { switching_ = true; }
@@ -88,7 +90,7 @@ class Cluster final : public Application::Observer {
   void stop_managing_roles() noexcept { roles_managed_ = false; }
 
   // Application::Observer
-  void answered(NodeId node, ByteRange range) override;
+  void answered(NodeId node, ByteRange range, Instant began) override;
   Instant weak_since(NodeId node) override;
 
  private:
@@ -98,10 +100,13 @@ class Cluster final : public Application::Observer {
     VolumeState seen;       // as last observed
     bool attached = false;  // the boot commands, done
     bool configured = false;
-    bool stale = false;  // lacks an answered write
+    bool stale = false;                        // lacks an answered write
+    Instant bad_since = Instant::never();      // its disk is not UpToDate
+    Instant no_data_since = Instant::never();  // neither is the peer's, as it knows
     Instant weak_since = Oracle::strong();
     Instant reboot_at;
-    bool syncing = false;  // was sync target of an unfinished resync
+    bool discards = false;  // is to connect with --discard-my-data
+    bool syncing = false;   // was sync target of an unfinished resync
     Instant disconnected_until = Instant(-1);
     Instant detached_until = Instant(-1);
     std::uint64_t crash_countdown = 0;  // disk operations; 0: none planned
@@ -117,6 +122,7 @@ class Cluster final : public Application::Observer {
   void observe(std::size_t which);
   void note_change(std::size_t which, const VolumeState& before, const VolumeState& now);
   void sync_begins(std::size_t target);
+  [[nodiscard]] bool resolve_split_brain() noexcept;
   void agree();
   void manage_member(std::size_t which);
   void manage_role();
@@ -142,6 +148,7 @@ class Cluster final : public Application::Observer {
   bool clients_stopped_ = false;
   bool switching_ = false;
   bool hasty_ = false;
+  bool disks_may_go_ = false;
   bool roles_managed_ = true;
   bool ever_in_sync_ = false;
   std::uint64_t operations_ = 0;

@@ -29,6 +29,8 @@ const char* name(FaultKind kind) noexcept {
     case FaultKind::switch_roles: return "switch-roles";
     case FaultKind::disconnect: return "disconnect";
     case FaultKind::fence_and_take_over: return "fence-and-take-over";
+    case FaultKind::detach: return "detach";
+    case FaultKind::disk_error: return "disk-error";
   }
   return "?";
 }
@@ -43,6 +45,10 @@ Nemesis::Nemesis(Cluster& cluster, std::uint32_t enabled_kinds, Duration mean_in
   for (std::size_t i = 0; i < 2; ++i) {
     normal_timing_[i] = cluster_.node(i).disk().options().timing;
   }
+  const auto on = [this](FaultKind kind) {
+    return (enabled_ & (1U << static_cast<unsigned>(kind))) != 0;
+  };
+  if (on(FaultKind::detach) || on(FaultKind::disk_error)) cluster_.disks_may_go();
 }
 
 Duration Nemesis::draw(Duration shortest, Duration longest) {
@@ -173,6 +179,10 @@ void Nemesis::node_fault(FaultKind kind) {
       cluster_.want_disconnect(prng_.below(2),
                                draw(Duration::milliseconds(100), Duration::seconds(5)));
       break;
+    case FaultKind::detach:
+      cluster_.want_detach(prng_.below(2), draw(Duration::milliseconds(10), Duration::seconds(3)));
+      break;
+    case FaultKind::disk_error: fail_disk(); break;
     default:  // fence and take over: the link goes, and the Primary is shot at once
       cluster_.network().cut_all(cluster_.node(0).id(), cluster_.node(1).id(), CutKind::silent);
       cluster_.power_cut(primary, CutMode::drawn);
@@ -186,6 +196,22 @@ void Nemesis::kill_at_operation() {
   const bool with_power = prng_.chance(50);
   if (!cluster_.node(which).running()) return;
   cluster_.crash_at_operation(which, prng_.below(kill_operation_window), with_power);
+}
+
+// One operation soon fails, or all of a kind do until the faults end. Only one of the two disks at
+// a time: with both gone there is no good data left to be kept.
+void Nemesis::fail_disk() {
+  const std::size_t which = prng_.below(2);
+  cluster_.node(1 - which).disk().clear_faults();
+  DiskFault fault;
+  constexpr std::array kinds{DiskOp::read, DiskOp::write, DiskOp::flush, DiskOp::zeroes};
+  fault.kinds = bit(kinds[prng_.below(kinds.size())]);
+  fault.countdown = prng_.below(kill_operation_window);
+  fault.sticky = prng_.chance(20);
+  cluster_.node(which).disk().inject(fault);
+  if (fault.sticky) {
+    heal_at_ = cluster_.world().now() + draw(Duration::milliseconds(10), Duration::seconds(3));
+  }
 }
 
 }  // namespace replicator::sim

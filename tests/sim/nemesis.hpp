@@ -29,8 +29,10 @@ enum class FaultKind : std::uint8_t {
   switch_roles,
   disconnect,
   fence_and_take_over,
+  detach,
+  disk_error,
 };
-inline constexpr std::size_t fault_kinds = 19;
+inline constexpr std::size_t fault_kinds = 21;
 const char* name(FaultKind kind) noexcept;
 
 class Nemesis {
@@ -54,6 +56,7 @@ class Nemesis {
   void network_fault(FaultKind kind);
   void node_fault(FaultKind kind);
   void kill_at_operation();
+  void fail_disk();
   CutKind draw_cut();
   [[nodiscard]] std::size_t primary_or_any();
   [[nodiscard]] Duration draw(Duration shortest, Duration longest);

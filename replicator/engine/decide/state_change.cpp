@@ -64,6 +64,13 @@ void pause_or_resume(VolumeState& s) noexcept {
   }
 }
 
+// The handshake has named the target; its disk is Outdated or Consistent until the resync begins.
+bool about_to_sync(C connection) noexcept {
+  return connection == C::wf_bitmap_s || connection == C::wf_bitmap_t ||
+         connection == C::wf_sync_uuid || connection == C::starting_sync_s ||
+         connection == C::starting_sync_t;
+}
+
 bool unconnected_primary(const VolumeState& s) noexcept {
   return s.role == Role::primary && s.connection < C::connected && s.peer_disk > D::outdated;
 }
@@ -118,13 +125,17 @@ VolumeState sanitize(const VolumeState& old_state, const VolumeState& wanted,
   if (s.connection == C::stand_alone && s.disk == D::diskless && s.role == Role::secondary) {
     s.sync_paused_by_dependency = false;
   }
+  bool sync_broke_off = false;
   if (s.connection > C::connected && (s.disk <= D::failed || s.peer_disk <= D::failed)) {
+    sync_broke_off = about_to_sync(s.connection);
     s.connection = C::connected;
   }
   if (s.connection < C::connected && s.disk == D::negotiating) settle_negotiation(s, context);
   if (s.connection >= C::connected && s.connection < C::ahead) {
-    if (s.disk == D::consistent || s.disk == D::outdated) s.disk = D::up_to_date;
-    if (s.peer_disk == D::consistent || s.peer_disk == D::outdated) s.peer_disk = D::up_to_date;
+    // A target that never got what it lacks must not pass for current (E9, S6).
+    const D settled = sync_broke_off ? D::inconsistent : D::up_to_date;
+    if (s.disk == D::consistent || s.disk == D::outdated) s.disk = settled;
+    if (s.peer_disk == D::consistent || s.peer_disk == D::outdated) s.peer_disk = settled;
   }
   clamp_disks(s);
   if (context.fencing == Fencing::resource_and_stonith && unconnected_primary(s) &&
@@ -320,6 +331,13 @@ bool peer_may_request(StateDelta wanted) noexcept {
          s.connection == C::verify_t;
 }
 
+namespace {
+// The disk takes writes that only its activity log knows of: a Primary's, or the only copy of one.
+bool log_counts(const VolumeState& s) noexcept {
+  return s.role == Role::primary || (s.peer_disk < D::inconsistent && s.peer_role == Role::primary);
+}
+}  // namespace
+
 Duties after_change(const VolumeState& o, const VolumeState& n,
                     const StateContext& context) noexcept {
   Duties duties;
@@ -356,8 +374,9 @@ Duties after_change(const VolumeState& o, const VolumeState& n,
       connected && (own_disk_going || pause_changed || newly_connected || became_inconsistent ||
                     peer_attached || (n.connection == C::ahead && o.connection != C::ahead));
   const bool sync_ended = o.connection > C::connected && n.connection <= C::connected;
-  const bool demoted = o.role == Role::primary && n.role == Role::secondary;
-  duties.write_bitmap = sync_ended || demoted || own_disk_going;
+  // After a crash the activity log will no longer speak for the disk (E2).
+  const bool log_forgotten = log_counts(o) && !log_counts(n);
+  duties.write_bitmap = sync_ended || log_forgotten || own_disk_going;
   duties.clear_crashed_primary = n.disk == D::up_to_date && n.peer_disk == D::up_to_date &&
                                  (o.disk != n.disk || o.peer_disk != n.peer_disk);
   duties.detached = own_disk_going;
@@ -380,9 +399,7 @@ std::uint32_t superblock_flags(const VolumeState& s, bool crashed_primary,
   std::uint32_t flags = previous & ~md_computed;
   if (s.disk <= D::negotiating) return previous;  // says nothing new about the data
   if (s.disk > D::inconsistent) flags |= md_consistent;
-  if (s.role == Role::primary || (s.peer_disk < D::inconsistent && s.peer_role == Role::primary)) {
-    flags |= md_primary;
-  }
+  if (log_counts(s)) flags |= md_primary;
   if (s.connection > C::wf_report_params) flags |= md_connected;
   if (s.disk > D::outdated) flags |= md_was_up_to_date;
   if (s.peer_disk <= D::outdated && s.peer_disk >= D::inconsistent) flags |= md_peer_outdated;

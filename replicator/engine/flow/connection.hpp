@@ -180,6 +180,7 @@ class Connection {
                        io::BufferPool::Buffer data);
   void refuse_write(Volume& volume, const DataHeader& header, std::uint32_t bytes);
   void peer_write_done(Volume& volume, const DataHeader& header, ByteRange range, bool ok);
+  void peer_write_dropped(Volume& volume) noexcept;
 
   // Meta socket (receive_meta.cpp).
   Task<void> meta_loop();

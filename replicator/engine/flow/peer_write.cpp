@@ -107,6 +107,10 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
   }
   io::RangeLock::Turn turn(volume.incoming_writes_, range);
   co_await turn;
+  if (link_->failed()) {
+    peer_write_dropped(volume);
+    co_return;
+  }
   ActivityHold hold;
   if (volume.has_disk() && volume.state_.peer_disk < DiskState::inconsistent) {
     // This node holds the only copy: the write must be found again after a crash.
@@ -118,6 +122,10 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
     }
     volume.mark_out_of_sync(range);
     header.flags &= ~dp_may_set_in_sync;
+  }
+  if (link_->failed()) {
+    peer_write_dropped(volume);
+    co_return;
   }
   // The disk may have gone while we waited.
   if (!volume.has_disk()) {
@@ -157,6 +165,12 @@ void Connection::peer_write_done(Volume& volume, const DataHeader& header, ByteR
     send_block_ack(volume, in_sync ? Packet::rs_write_ack : Packet::write_ack, header.sector, bytes,
                    header.block_id);
   }
+  peer_write_dropped(volume);
+}
+
+// Never acknowledged, and nobody is left to be told: with the link went the knowledge whether this
+// disk alone has the write (E2).
+void Connection::peer_write_dropped(Volume& volume) noexcept {
   --volume.peer_unacknowledged_;
   if (peer_write_ended_.has_waiters()) peer_write_ended_.notify_all();
   if (--epoch_active_ == 0) epoch_drained_.notify_all();

@@ -143,6 +143,7 @@ Status Connection::receive_uuids(ConstBytes payload, Volume& volume) {
     return stand_alone("can only connect to data with the generation in use");
   }
   volume.peer_.uuids = *peer;
+  volume.peer_.uuids_during_change = true;
   if (volume.state_.disk < D::inconsistent) volume.exposed_uuid_ = peer->current;
   return Status();
 }

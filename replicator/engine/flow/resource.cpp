@@ -102,12 +102,16 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
 }
 
 // What must not wait: no write may be decided on the new state before these are in place.
-void Resource::duties_at_once(Volume& volume, const VolumeState& /*before*/, const Duties& duties) {
+void Resource::duties_at_once(Volume& volume, const VolumeState& before, const Duties& duties) {
   if (volume.backing_) {
     volume.backing_->superblock().flags = superblock_flags(volume.state_, volume.crashed_primary_,
                                                            volume.backing_->superblock().flags);
   }
   if (duties.new_current_uuid) rotate_generation(volume);
+  if (duties.detached && before.disk == DiskState::inconsistent && volume.peer_.uuids &&
+      volume.state_.connection >= ConnectionState::connected) {
+    volume.exposed_uuid_ = volume.peer_.uuids->current;  // the source's data, in use from now on
+  }
   if (duties.clear_crashed_primary) volume.crashed_primary_ = false;
   Connection* connection = connection_.get();
   if (connection == nullptr || !connection->established()) return;
@@ -148,7 +152,10 @@ Task<void> Resource::follow_up(FollowUp item) {
     if (!written.ok()) local_disk_failed(volume);
     else if (volume.generation_stable_ < reached) volume.generation_stable_ = reached;
   }
-  if (volume.state_.disk == DiskState::failed) co_await drop_disk(volume);
+  // Diskless at once: the connection went away in the middle of a negotiation.
+  const bool given_up =
+      volume.state_.disk == DiskState::failed || volume.state_.disk == DiskState::diskless;
+  if (given_up && volume.backing_) co_await drop_disk(volume);
   const bool starting = item.before.connection != item.after.connection &&
                         (item.after.connection == ConnectionState::starting_sync_s ||
                          item.after.connection == ConnectionState::starting_sync_t);

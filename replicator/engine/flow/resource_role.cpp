@@ -45,6 +45,7 @@ Task<StateCode> Resource::change_cluster_wide(Volume& volume, StateDelta delta) 
         !needs_cluster_wide(volume.state_, verdict.next)) {
       co_return change(volume, delta, false);
     }
+    volume.peer_.uuids_during_change = false;
     const std::int32_t reply = co_await connection_->ask_peer(&volume, delta.mask, delta.value);
     if (reply == connection_was_lost) continue;
     if (reply < 1) {
@@ -52,6 +53,10 @@ Task<StateCode> Resource::change_cluster_wide(Volume& volume, StateDelta delta) 
       co_return StateCode::refused_by_peer;
     }
     const StateCode code = change(volume, delta, false);
+    // The peer's answer may arrive after the generation that it began for us without our disk.
+    if (volume.state_.disk < DiskState::inconsistent && volume.peer_.uuids_during_change) {
+      volume.exposed_uuid_ = volume.peer_.uuids->current;
+    }
     if (code != StateCode::in_transient_state) co_return code;
   }
 }

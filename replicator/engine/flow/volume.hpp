@@ -35,6 +35,7 @@ struct MirroredWrite;
 // What the peer told us about this volume on the current connection.
 struct PeerVolume {
   std::optional<Uuids> uuids;
+  bool uuids_during_change = false;  // they came while the peer judged a change of ours
   std::optional<Sizes> sizes;
   VolumeState state;  // last P_STATE, in the peer's own view
   bool state_known = false;

@@ -48,6 +48,12 @@ TEST(sanitize, disks_follow_the_connection) {
       {"verify without the peer's disk",
        volume_state(P, S, C::verify_s, D::up_to_date, D::diskless),
        "Primary/Secondary Connected UpToDate/Diskless"},
+      {"the source's disk failed before the target got anything",
+       volume_state(S, P, C::wf_sync_uuid, D::outdated, D::failed),
+       "Secondary/Primary Connected Inconsistent/Failed"},
+      {"own disk failed before the target got anything",
+       volume_state(P, S, C::wf_bitmap_s, D::failed, D::consistent),
+       "Primary/Secondary Connected Failed/Inconsistent"},
       // 5: connected and nothing to copy
       {"outdated becomes UpToDate", volume_state(S, S, C::connected, D::outdated, D::up_to_date),
        "Secondary/Secondary Connected UpToDate/UpToDate"},
