@@ -107,8 +107,8 @@ TEST_F(EngineTest, the_disk_of_a_primary_in_use_can_be_detached) {
   expect_equal();
 }
 
-// The data in use is the peer's from then on: the old disk must not pass for current when the link is lost before its
-// resync.
+// The data in use is the peer's from then on: the old disk must not pass for current when the link
+// is lost before its resync.
 TEST_F(EngineTest, a_detached_disk_of_a_primary_is_stale_until_it_was_resynced) {
   up();
   ASSERT_EQ(pair_.run(resource(pair_.n1).set_role(Role::primary, true)).code, 0);
