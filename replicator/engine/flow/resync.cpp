@@ -14,7 +14,12 @@ namespace {
 
 constexpr Duration pace_step = Duration::milliseconds(100);
 constexpr Duration extent_retry = Duration::milliseconds(10);
-constexpr std::size_t requests_in_flight = 64;
+constexpr std::size_t unanswered_max = 64;  // requests that the source has yet to serve
+constexpr std::size_t requests_max = 256;   // with those that wait for the flush
+// One flush for so much, while no application waits for it: flushes are what a resync waits for
+// most.
+constexpr std::size_t flush_requests = 64;
+constexpr std::uint64_t flush_bytes = 32U << 20U;
 constexpr std::uint32_t steps_between_bitmap_writes = 20;  // 2 s
 
 bool contains(const std::vector<ByteRange>& ranges, ByteRange range) {
@@ -32,9 +37,9 @@ Resync::Resync(Volume& volume, Connection& connection, Side side)
       total_blocks_(volume.out_of_sync_blocks()),
       pacer_(volume.pacing()),
       marks_(total_blocks_, volume.resource().world().clock.now()) {
-  requests_.reserve(requests_in_flight);
-  written_.reserve(requests_in_flight);
-  flushing_.reserve(requests_in_flight);
+  requests_.reserve(requests_max);
+  written_.reserve(requests_max);
+  flushing_.reserve(requests_max);
 }
 
 void Resync::start(io::Gate& tasks) {
@@ -81,9 +86,11 @@ Task<void> Resync::pace() {
   std::uint32_t steps = 0;
   while (!stopping_) {
     if (side_ == Side::target) {
-      budget_blocks_ =
-          pacer_.step(answered_blocks_, in_flight_blocks_, volume_.application_io_seen());
+      application_io_ = volume_.application_io_seen();
+      budget_blocks_ = pacer_.step(answered_blocks_, in_flight_blocks_, application_io_);
       answered_blocks_ = 0;
+      flush_due_ = true;
+      written_event_.notify_all();
     }
     marks_.update(volume_.resource().world().clock.now(), left_blocks());
     progress_event_.notify_all();
@@ -107,7 +114,8 @@ Task<void> Resync::request_loop() {
       break;
     }
     extent_busy_ = false;
-    while (!stopping_ && requests_.size() < requests_in_flight && request_next()) {
+    while (!stopping_ && unanswered_ < unanswered_max && requests_.size() < requests_max &&
+           request_next()) {
     }
     if (stopping_ || done()) continue;
     if (extent_busy_) {
@@ -148,6 +156,7 @@ bool Resync::request_next() {
   position_ = range->begin.value() / block_bytes + count;
   budget_blocks_ -= std::min(budget_blocks_, count);
   in_flight_blocks_ += count;
+  ++unanswered_;
   requests_.push_back(std::move(request));
   connection_.request_resync(volume_, *range);
   return true;
@@ -176,6 +185,7 @@ void Resync::drop(Request& request) noexcept {
   const std::uint64_t count = blocks(request.range);
   in_flight_blocks_ -= count;
   answered_blocks_ += count;
+  if (!request.answered) --unanswered_;
   if (&request != &requests_.back()) request = std::move(requests_.back());
   requests_.pop_back();
   progress_event_.notify_all();
@@ -184,7 +194,10 @@ void Resync::drop(Request& request) noexcept {
 Task<void> Resync::write(ByteRange range, io::BufferPool::Buffer data, bool zeroes) {
   ++tasks_;
   find(range)->answered = true;
+  --unanswered_;
   ++answers_;
+  // The next request need not wait for this one's flush.
+  progress_event_.notify_all();
   io::RangeLock::Turn turn(volume_.incoming_writes_, range);
   co_await turn;
   std::int32_t moved = -ENODEV;
@@ -206,6 +219,7 @@ Task<void> Resync::write(ByteRange range, io::BufferPool::Buffer data, bool zero
   }
   if (moved >= 0) {
     written_.push_back(range);
+    written_bytes_ += range.length.value();
     written_event_.notify_all();
     --tasks_;
     co_return;
@@ -218,16 +232,25 @@ Task<void> Resync::write(ByteRange range, io::BufferPool::Buffer data, bool zero
   --tasks_;
 }
 
+// Nothing more would come, or it is enough, or long enough, or an application may wait for a lock.
+bool Resync::worth_a_flush() const noexcept {
+  if (written_.empty()) return false;
+  return written_.size() == requests_.size() || written_.size() >= flush_requests ||
+         written_bytes_ >= flush_bytes || flush_due_ || application_io_;
+}
+
 // E3: one flush for everything written meanwhile, then the acks.
 Task<void> Resync::stabilize() {
   while (!stopping_) {
-    if (written_.empty()) {
+    if (!worth_a_flush()) {
       io::Event::Wait wait(written_event_);
       co_await wait;
       continue;
     }
     if (!volume_.has_disk()) break;
     std::swap(written_, flushing_);
+    written_bytes_ = 0;
+    flush_due_ = false;
     const BackingDevice::Use use(*volume_.backing());
     io::Op op;
     volume_.backing()->flush(op);

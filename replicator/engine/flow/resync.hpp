@@ -72,6 +72,7 @@ class Resync {
   Task<void> finish_target();
   Task<void> counted(Task<void> task);
   bool request_next();
+  [[nodiscard]] bool worth_a_flush() const noexcept;
   void settle(ByteRange range, bool in_sync);
   Request* find(ByteRange range) noexcept;
   void drop(Request& request) noexcept;
@@ -91,6 +92,10 @@ class Resync {
   std::uint64_t answers_ = 0;
   std::uint64_t answered_blocks_ = 0;  // since the last step
   bool extent_busy_ = false;
+  bool application_io_ = false;      // seen in the last step of the pacer
+  bool flush_due_ = false;           // a step has passed since the last flush
+  std::size_t unanswered_ = 0;       // of requests_
+  std::uint64_t written_bytes_ = 0;  // of written_
   ResyncPacer pacer_;
   SyncMarks marks_;
   ResyncLock next_lock_;            // of the extent that is waited for
