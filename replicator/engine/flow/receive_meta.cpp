@@ -147,7 +147,13 @@ Status Connection::receive_block_ack(Packet command, ConstBytes payload, Volume&
     // A write that the peer discarded because a concurrent one of ours overwrote it counts as
     // written.
     case Packet::superseded: break;
-    case Packet::recv_ack: answer = PeerAnswer::received; break;
+    // Received is not written: only protocol B asks for it, and takes it for an answer (D1).
+    case Packet::recv_ack:
+      if (options_.protocol != WireProtocol::b) {
+        return Status(Fault::protocol_error, "receive ack without protocol B");
+      }
+      answer = PeerAnswer::received;
+      break;
     case Packet::neg_dreply: {
       PendingRead* read = find_read(ack->block_id);
       if (read == nullptr || read->volume != &volume || read->done || read->arriving) {

@@ -196,6 +196,11 @@ AdminResult Resource::not_offered(const NetOptions& options) {
   if (!options.data_integrity_alg.empty()) {
     return AdminResult(admin_integrity_alg, "data-integrity-alg is not offered; remove it");
   }
+  if (options.protocol != WireProtocol::c) {
+    // Answering before the peer's word is not built: such writes would wait for ever.
+    return AdminResult(admin_invalid_request,
+                       "protocol A and protocol B are not offered; set protocol C");
+  }
   if (options.allow_two_primaries) {
     // Nobody decides which of two concurrent writes to one place wins: the replicas would differ
     // (E1).
