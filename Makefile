@@ -4,6 +4,11 @@ BUILD   := build/$(PROFILE)
 PREFIX  ?= /usr
 DESTDIR ?=
 
+# All CPUs, unless -j says otherwise; one thing after another when `clean` comes first.
+ifeq ($(MAKELEVEL)$(filter -j% clean,$(MAKEFLAGS) $(MAKECMDGOALS)),0)
+  MAKEFLAGS += -j$(shell nproc)
+endif
+
 # Release builds use clang 19; where the distribution does not have it, what it has (docs/decisions/compiler.md).
 # COMPILER=gcc asks for the second one.
 CLANG := $(firstword $(wildcard /usr/bin/clang++-19) $(shell command -v clang++-19 2>/dev/null))
