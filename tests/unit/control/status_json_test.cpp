@@ -120,7 +120,9 @@ TEST(Values, AddressesOfDrbdsetup) {
   for (const auto& row : rows) {
     const auto address = parse_address(row.text);
     EXPECT_EQ(address.has_value(), row.canonical != nullptr) << row.text;
-    if (address && row.canonical != nullptr) EXPECT_EQ(address_text(*address), row.canonical);
+    if (address && row.canonical != nullptr) {
+      EXPECT_EQ(address_text(*address), row.canonical);
+    }
   }
 }
 

@@ -213,10 +213,10 @@ std::vector<std::byte> resync_reply(const ScriptedPeer::Said& asked, ConstBytes 
   DataHeader header;
   header.sector = request->sector;
   header.block_id = request->block_id;
-  std::vector<std::byte> reply(data_header_bytes);
-  encode(header, reply);
   const ConstBytes content = image.subspan(to_bytes(request->sector).value(), request->bytes);
-  reply.insert(reply.end(), content.begin(), content.end());
+  std::vector<std::byte> reply(data_header_bytes + content.size());
+  encode(header, Bytes(reply).first(data_header_bytes));
+  std::ranges::copy(content, reply.begin() + data_header_bytes);
   return reply;
 }
 
