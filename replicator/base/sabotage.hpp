@@ -20,8 +20,11 @@ enum class Sabotage : std::uint8_t {
   drop_barrier,              // E5: a barrier is acknowledged without a flush
   skip_eviction_bitmap,  // D4: an extent leaves the activity log before its bitmap page is on media
   read_marked_locally,   // E9: a sync target reads marked blocks from its own disk
+  trust_what_was_sent,   // D7: the local write failed, and having sent it passes for success
+  drop_received_write,   // D1: a write acknowledged as received is dropped with the connection
+  read_overtakes_write,  // E9: a read for the peer does not wait for the writes before it
 };
-inline constexpr std::uint8_t sabotage_count = 11;
+inline constexpr std::uint8_t sabotage_count = 14;
 
 #ifdef POLLUX_SABOTAGE
 namespace detail {

@@ -379,17 +379,4 @@ std::vector<PrintedOption> print_options(const DiskOptions& from, bool show_defa
   return print(disk, all, show_defaults);
 }
 
-int configuration_conflict(const NetOptions& net_options, Fencing fencing) noexcept {
-  if (net_options.allow_two_primaries && net_options.protocol != WireProtocol::c) {
-    return err_not_protocol_c;
-  }
-  if (net_options.protocol == WireProtocol::a && fencing == Fencing::resource_and_stonith) {
-    return err_stonith_and_protocol_a;
-  }
-  if (net_options.on_congestion != OnCongestion::block && net_options.protocol != WireProtocol::a) {
-    return err_congestion_not_protocol_a;
-  }
-  return ok_code;
-}
-
 }  // namespace replicator::control

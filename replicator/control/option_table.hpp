@@ -90,7 +90,4 @@ std::vector<PrintedOption> print_options(const ResourceOptions& from, bool show_
 std::vector<PrintedOption> print_options(const NetOptions& from, bool show_defaults);
 std::vector<PrintedOption> print_options(const DiskOptions& from, bool show_defaults);
 
-// Combinations that DRBD refuses: 0, or the configuration error (139, 154, 155).
-int configuration_conflict(const NetOptions& net, Fencing fencing) noexcept;
-
 }  // namespace replicator::control

@@ -255,8 +255,6 @@ Task<Reply> Daemon::connect(const Request& request) {
   if (const auto problem = control::apply_options(request.options, options)) {
     co_return answer(control::err_invalid_request, *problem);
   }
-  const int conflict = control::configuration_conflict(options, Fencing::dont_care);
-  if (conflict != 0) co_return answer(conflict);
   options.discard_my_data = flag(request, "discard-my-data");
   options.tentative = flag(request, "tentative");
   const std::string peer_name = value(request, "peer-name");

@@ -1,7 +1,7 @@
 # Sourced by tests of the mirror: nodes alfa and bravo with resource r0 on /dev/disk0 (meta data internal), linked.
 #
 #   pair_create [MIB [DISK_OPTIONS [NET_OPTIONS]]]  nodes, disks, link, /etc/drbd.conf, daemons; nothing configured
-#   pair_config [DISK_OPTIONS [NET_OPTIONS]]        writes /etc/drbd.conf of the nodes again
+#   pair_config [DISK_OPTIONS [NET_OPTIONS]]        writes /etc/drbd.conf of the nodes again ($PAIR_PROTOCOL or C)
 #   pair_up [MIB …]          pair_create, create-md, up, connected: both Secondary and Inconsistent
 #   pair_synced [MIB …]      pair_up, alfa forced to be Primary, and the first sync is over
 #   daemon NODE              starts polluxd on the node (after node_boot); its log is $WORK/NODE/polluxd.log
@@ -24,7 +24,7 @@ pair_config() {
   for node in "${!NODE_PID[@]}"; do
     node_write $node /etc/drbd.conf << CONF
 resource r0 {
-  net    { protocol C; ping-int 1; ping-timeout 5; connect-int 1; ${2:-} }
+  net    { protocol ${PAIR_PROTOCOL:-C}; ping-int 1; ping-timeout 5; connect-int 1; ${2:-} }
   disk   { ${1:-} }
   device /dev/drbd0;
   disk   /dev/disk0;

@@ -65,6 +65,9 @@ constexpr std::array<SabotageName, sabotage_count - 1> sabotage_names{{
     {"drop_barrier", Sabotage::drop_barrier},
     {"skip_eviction_bitmap", Sabotage::skip_eviction_bitmap},
     {"read_marked_locally", Sabotage::read_marked_locally},
+    {"trust_what_was_sent", Sabotage::trust_what_was_sent},
+    {"drop_received_write", Sabotage::drop_received_write},
+    {"read_overtakes_write", Sabotage::read_overtakes_write},
 }};
 
 Sabotage sabotage_by_name(const std::string& name) {

@@ -80,7 +80,17 @@ void Cluster::boot(std::size_t which) {
       [&](Node& node) { return std::make_unique<Replica>(node, options_.replica, peer); });
 }
 
+// What the protocol does not promise to keep: with A what a Primary that died may not have sent,
+// with A and B what a node that died may have received and not written.
+void Cluster::excuse_losses(std::size_t which) noexcept {
+  const WireProtocol protocol = options_.replica.net.protocol;
+  if (protocol == WireProtocol::c) return;
+  if (primary_ != which) nodes_[which].weak_since = world_.now();
+  else if (protocol == WireProtocol::a) nodes_[other(which)].weak_since = world_.now();
+}
+
 void Cluster::died(std::size_t which) {
+  excuse_losses(which);
   if (primary_ == which) {
     application_.node_died(nodes_[which].node->id());
     primary_ = nobody;
@@ -337,7 +347,10 @@ void Cluster::manage_member(std::size_t which) {
     const bool apart = state.connection == ConnectionState::stand_alone;
     if (apart) member.discards = false;
     replicator->command(apart ? Verb::connect_discarding : Verb::disconnect);
-  } else if (state.disk == DiskState::diskless && !detached_on_purpose) {
+  } else if (state.disk == DiskState::diskless && !detached_on_purpose &&
+             !(state.connection == ConnectionState::stand_alone && !disconnected_on_purpose &&
+               replicator->given() == Verb::attach && !replicator->last_ok())) {
+    // A disk that is refused as too old needs the peer.
     replicator->command(Verb::attach);
   } else if (detached_on_purpose && state.disk > DiskState::failed) {
     replicator->command(Verb::detach);

@@ -118,6 +118,7 @@ class Cluster final : public Application::Observer {
   static std::size_t other(std::size_t which) noexcept { return 1 - which; }
   void boot(std::size_t which);
   void died(std::size_t which);
+  void excuse_losses(std::size_t which) noexcept;
   void watch(NodeId node);
   void observe(std::size_t which);
   void note_change(std::size_t which, const VolumeState& before, const VolumeState& now);

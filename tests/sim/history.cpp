@@ -75,12 +75,22 @@ void draw_workload(Prng& prng, ClusterOptions& options) {
   work.longest_pause = Duration::microseconds(static_cast<std::int64_t>(prng.below(20000)));
 }
 
-Plan draw_plan(Prng prng) {
+// Which of the modes an administrator may choose; a stream of its own, so that a plan stays what it
+// was.
+void draw_modes(Prng prng, ClusterOptions& options) {
+  NetOptions& net = options.replica.net;
+  const std::uint64_t dice = prng.below(4);
+  if (dice == 0) net.protocol = WireProtocol::a;
+  if (dice == 1) net.protocol = WireProtocol::b;
+}
+
+Plan draw_plan(Prng prng, Prng modes) {
   Plan plan;
   plan.cluster.synced_at_start = prng.chance(60);
   draw_disks(prng, plan.cluster);
   draw_network(prng, plan.cluster);
   draw_engine(prng, plan.cluster);
+  draw_modes(modes, plan.cluster);
   draw_workload(prng, plan.cluster);
   if (prng.chance(30)) {
     for (std::int32_t& ppm : plan.cluster.drift_ppm) {
@@ -94,7 +104,9 @@ Plan draw_plan(Prng prng) {
   plan.fault_interval = Duration::milliseconds(static_cast<std::int64_t>(50 + prng.below(2000)));
   plan.safety_phase = plan.fault_interval * static_cast<std::int64_t>(6 + prng.below(10));
   plan.text = fmt::format(
-      "disk={}+{} synced={} al={} clients={} ops={} faults={:#x} interval={}ms chop={} buffer={}",
+      "protocol={} disk={}+{} synced={} al={} clients={} ops={} faults={:#x} interval={}ms chop={} "
+      "buffer={}",
+      "?ABC"[static_cast<std::size_t>(plan.cluster.replica.net.protocol)],
       plan.cluster.disk_bytes.value() >> 20U,
       plan.cluster.disk_bytes.value() % (1U << 20U) / sector_bytes, plan.cluster.synced_at_start,
       plan.cluster.replica.disk.al_extents, plan.cluster.workload.clients, plan.operations,
@@ -196,7 +208,7 @@ Outcome run_history(const HistoryOptions& options) {
         ++(*static_cast<std::map<std::string, std::uint64_t>*>(context))[name];
       },
       &outcome.marks);
-  const Plan plan = draw_plan(world.stream("plan"));
+  const Plan plan = draw_plan(world.stream("plan"), world.stream("modes"));
   {
     History history(world, plan);
     history.run(outcome);

@@ -201,7 +201,11 @@ Task<void> Connection::epoch_timer() {
 MirroredWrite& Connection::mirror(Volume& volume, const Volume::Change& change, ActivityHold hold) {
   PeerLink& link = *link_;
   if (log_.open_writes() == 0) epoch_opened_.notify_all();
-  MirroredWrite& entry = log_.add(volume, change.range, std::move(hold));
+  const bool syncing = is_syncing(volume.state_.connection);
+  const bool vouched_for = volume.has_disk() && volume.state_.disk == DiskState::up_to_date;
+  const WriteTerms terms =
+      write_terms(options_.protocol, link.agreed_version, vouched_for, change.stable, syncing);
+  MirroredWrite& entry = log_.add(volume, change.range, std::move(hold), terms);
   ++volume.peer_pending_;
   DataHeader header;
   header.sector = to_sector(change.range.begin);
@@ -209,11 +213,10 @@ MirroredWrite& Connection::mirror(Volume& volume, const Volume::Change& change, 
   header.seq_num = next_sequence(volume);
   header.flags = 0;
   if (link.agreed_version >= 100) {
-    const bool sync = is_syncing(volume.state_.connection);
-    if (options_.protocol == WireProtocol::c || sync) header.flags |= dp_send_write_ack;
-    else if (options_.protocol == WireProtocol::b) header.flags |= dp_send_receive_ack;
+    if (terms.write_ack) header.flags |= dp_send_write_ack;
+    if (terms.receive_ack) header.flags |= dp_send_receive_ack;
   }
-  if (is_syncing(volume.state_.connection)) header.flags |= dp_may_set_in_sync;
+  if (syncing) header.flags |= dp_may_set_in_sync;
   if (change.stable && link.agreed_version >= 95) header.flags |= dp_fua;
   if (change.kind == Volume::Kind::zeroes) header.flags |= zero_flags(link, change.may_unmap);
   PeerLink::Head head;

@@ -180,7 +180,9 @@ class Connection {
                        io::BufferPool::Buffer data);
   void refuse_write(Volume& volume, const DataHeader& header, std::uint32_t bytes);
   void peer_write_done(Volume& volume, const DataHeader& header, ByteRange range, bool ok);
-  void peer_write_dropped(Volume& volume) noexcept;
+  void peer_write_ended(Volume& volume) noexcept;
+  [[nodiscard]] bool wants_receive_ack(const DataHeader& header) const noexcept;
+  [[nodiscard]] bool wants_write_ack(const DataHeader& header) const noexcept;
 
   // Meta socket (receive_meta.cpp).
   Task<void> meta_loop();

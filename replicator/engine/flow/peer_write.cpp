@@ -2,10 +2,13 @@
 //   E4  overlapping writes are submitted in order of arrival
 //   E5  the epoch's barrier is acknowledged only when all of its writes are complete and flushed
 //   E3  bits that a mirrored write makes clean are cleared after that flush, not before
+//   D1  what was acknowledged as received is written, whatever becomes of the connection
 //   D7  a failed local write is reported and marked
+//   E9  a read for the peer follows the writes that arrived before it
 #include <utility>
 
 #include "base/log.hpp"
+#include "base/sabotage.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
 
@@ -99,21 +102,34 @@ void Connection::refuse_write(Volume& volume, const DataHeader& header, std::uin
   send_block_ack(volume, Packet::neg_ack, header.sector, bytes, header.block_id);
 }
 
+// Which acks the write asks for; before version 100 the protocol says so for all of them.
+bool Connection::wants_receive_ack(const DataHeader& header) const noexcept {
+  return link_->agreed_version >= 100 ? (header.flags & dp_send_receive_ack) != 0
+                                      : options_.protocol == WireProtocol::b;
+}
+
+bool Connection::wants_write_ack(const DataHeader& header) const noexcept {
+  return link_->agreed_version >= 100 ? (header.flags & dp_send_write_ack) != 0
+                                      : options_.protocol == WireProtocol::c;
+}
+
 Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header, ByteRange range,
                                   io::BufferPool::Buffer data) {
-  if ((header.flags & dp_send_receive_ack) != 0) {
+  // As the writer said before it sent this: when the link is lost nobody knows any more.
+  const bool only_copy = volume.state_.peer_disk < DiskState::inconsistent;
+  if (wants_receive_ack(header)) {
     send_block_ack(volume, Packet::recv_ack, header.sector,
                    static_cast<std::uint32_t>(range.length.value()), header.block_id);
   }
   io::RangeLock::Turn turn(volume.incoming_writes_, range);
   co_await turn;
-  if (link_->failed()) {
-    peer_write_dropped(volume);
+  if (link_->failed() && sabotage(Sabotage::drop_received_write)) {
+    peer_write_ended(volume);
     co_return;
   }
   ActivityHold hold;
-  if (volume.has_disk() && volume.state_.peer_disk < DiskState::inconsistent) {
-    // This node holds the only copy: the write must be found again after a crash.
+  if (volume.has_disk() && (only_copy || volume.state_.peer_disk < DiskState::inconsistent)) {
+    // The write must be found again after a crash (E2).
     const Status covered = co_await volume.backing_->cover(range, hold);
     if (!covered.ok()) {
       volume.local_io_failed("activity log", -covered.error_number(), range);
@@ -122,10 +138,6 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
     }
     volume.mark_out_of_sync(range);
     header.flags &= ~dp_may_set_in_sync;
-  }
-  if (link_->failed()) {
-    peer_write_dropped(volume);
-    co_return;
   }
   // The disk may have gone while we waited.
   if (!volume.has_disk()) {
@@ -152,12 +164,10 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
 void Connection::peer_write_done(Volume& volume, const DataHeader& header, ByteRange range,
                                  bool ok) {
   const auto bytes = static_cast<std::uint32_t>(range.length.value());
-  const bool wants_ack = link_->agreed_version >= 100 ? (header.flags & dp_send_write_ack) != 0
-                                                      : options_.protocol == WireProtocol::c;
   if (!ok) {
     volume.mark_out_of_sync(range);
     send_block_ack(volume, Packet::neg_ack, header.sector, bytes, header.block_id);
-  } else if (wants_ack) {
+  } else if (wants_write_ack(header)) {
     const bool in_sync = (header.flags & dp_may_set_in_sync) != 0 &&
                          is_syncing(volume.state_.connection) &&
                          in_sync_after_barrier_.size() < in_sync_limit;
@@ -165,12 +175,10 @@ void Connection::peer_write_done(Volume& volume, const DataHeader& header, ByteR
     send_block_ack(volume, in_sync ? Packet::rs_write_ack : Packet::write_ack, header.sector, bytes,
                    header.block_id);
   }
-  peer_write_dropped(volume);
+  peer_write_ended(volume);
 }
 
-// Never acknowledged, and nobody is left to be told: with the link went the knowledge whether this
-// disk alone has the write (E2).
-void Connection::peer_write_dropped(Volume& volume) noexcept {
+void Connection::peer_write_ended(Volume& volume) noexcept {
   --volume.peer_unacknowledged_;
   if (peer_write_ended_.has_waiters()) peer_write_ended_.notify_all();
   if (--epoch_active_ == 0) epoch_drained_.notify_all();
@@ -228,8 +236,15 @@ Task<Status> Connection::read_for_peer(Volume& volume, BlockRequest request, Byt
   if (!volume.has_disk() || volume.state_.disk != DiskState::up_to_date) {
     co_return Status(Fault::no_good_data, "read for the peer");
   }
+  if (!sabotage(Sabotage::read_overtakes_write)) {
+    // Writes before it in the stream may be answered already, in protocols A and B.
+    io::RangeLock::Turn turn(volume.incoming_writes_, range);
+    co_await turn;
+  }
   io::BufferPool::Buffer buffer = co_await resource_.reply_buffers().take(request.bytes);
-  if (!volume.has_disk()) co_return Status(Fault::no_good_data, "read for the peer");
+  if (!volume.has_disk() || volume.state_.disk != DiskState::up_to_date) {
+    co_return Status(Fault::no_good_data, "read for the peer");
+  }
   io::Op op;
   ++volume.local_pending_;
   volume.backing_->read(op, range.begin, buffer.bytes());

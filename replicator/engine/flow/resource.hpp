@@ -108,6 +108,9 @@ class Resource {
 
  private:
   static AdminResult not_offered(const NetOptions& options);
+  [[nodiscard]] AdminResult refuse_options(const NetOptions& options) const;
+  [[nodiscard]] bool fences_with_stonith() const noexcept;
+  [[nodiscard]] std::int32_t fencing_conflict(const DiskOptions& options) const noexcept;
   struct FollowUp {
     Volume* volume;
     VolumeState before;

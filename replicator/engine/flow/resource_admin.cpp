@@ -6,6 +6,7 @@
 
 #include "base/log.hpp"
 #include "engine/admin_codes.hpp"
+#include "engine/decide/option_conflicts.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
 #include "metadata/layout.hpp"
@@ -70,6 +71,8 @@ Task<AdminResult> Resource::attach(std::uint32_t number, BackingConfig backing,
   Volume* target = volume(number);
   if (target == nullptr) co_return AdminResult(admin_minor_invalid, "unknown minor");
   if (target->backing_ != nullptr) co_return AdminResult(admin_disk_configured);
+  const std::int32_t conflict = fencing_conflict(options);
+  if (conflict != 0) co_return AdminResult(conflict);
   StateDelta attaching;
   attaching.disk(DiskState::attaching);
   const StateCode begun = change(*target, attaching, false);
@@ -196,17 +199,30 @@ AdminResult Resource::not_offered(const NetOptions& options) {
   if (!options.data_integrity_alg.empty()) {
     return AdminResult(admin_integrity_alg, "data-integrity-alg is not offered; remove it");
   }
-  if (options.protocol != WireProtocol::c) {
-    // Answering before the peer's word is not built: such writes would wait for ever.
-    return AdminResult(admin_invalid_request,
-                       "protocol A and protocol B are not offered; set protocol C");
-  }
   if (options.allow_two_primaries) {
     // Nobody decides which of two concurrent writes to one place wins: the replicas would differ
     // (E1).
     return AdminResult(admin_invalid_request, "allow-two-primaries is not offered; remove it");
   }
   return AdminResult();
+}
+
+bool Resource::fences_with_stonith() const noexcept {
+  return std::any_of(volumes_.begin(), volumes_.end(), [](const auto& volume) {
+    return volume->has_disk() && volume->disk_options_.fencing == Fencing::resource_and_stonith;
+  });
+}
+
+std::int32_t Resource::fencing_conflict(const DiskOptions& options) const noexcept {
+  if (!connection_) return 0;
+  return stonith_conflict(connection_->options().protocol,
+                          options.fencing == Fencing::resource_and_stonith);
+}
+
+AdminResult Resource::refuse_options(const NetOptions& options) const {
+  const std::int32_t conflict = net_option_conflict(options, fences_with_stonith());
+  if (conflict != 0) return AdminResult(conflict);
+  return not_offered(options);
 }
 
 Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::string peer_name) {
@@ -219,7 +235,7 @@ Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::st
   if (options.discard_my_data && role_ == Role::primary) {
     co_return AdminResult(admin_discard_impossible);
   }
-  AdminResult refused = not_offered(options);
+  AdminResult refused = refuse_options(options);
   if (!refused.ok()) co_return refused;
   connection_ = std::make_unique<Connection>(*this, std::move(peer), std::move(options),
                                              std::move(peer_name));
@@ -292,6 +308,8 @@ AdminResult Resource::set_disk_options(std::uint32_t number, const DiskOptions& 
   Volume* target = volume(number);
   if (target == nullptr) return AdminResult(admin_minor_invalid, "unknown minor");
   if (target->backing_ == nullptr) return AdminResult(admin_no_disk);
+  const std::int32_t conflict = fencing_conflict(options);
+  if (conflict != 0) return AdminResult(conflict);
   if (options.al_extents != target->disk_options_.al_extents) {
     // The log in use keeps its slots: what they cover must not change under writes (D4).
     log::info("{}/{} al-extents takes effect at the next attach", name_, number);
@@ -312,7 +330,7 @@ AdminResult Resource::set_net_options(const NetOptions& options) {
     return AdminResult(admin_invalid_request,
                        "this option can not be changed while connected; disconnect first");
   }
-  AdminResult refused = not_offered(options);
+  AdminResult refused = refuse_options(options);
   if (!refused.ok()) return refused;
   current = options;
   return AdminResult();

@@ -28,7 +28,7 @@ void SendQueue::push(ConstBytes head) { add_head(head); }
 
 void SendQueue::push(ConstBytes head, ConstBytes payload, SendMark& mark) {
   add_head(head);
-  mark.sent_ = false;
+  mark.reset();
   filling_.marks.push_back(mark);
   if (payload.empty()) return;
   filling_.slices.push_back(Slice{payload.data(), payload.size()});
@@ -43,8 +43,9 @@ void SendQueue::push(ConstBytes head, io::BufferPool::Buffer payload) {
   filling_.owned.push_back(std::move(payload));
 }
 
-void SendQueue::release(Batch& batch) noexcept {
+void SendQueue::release(Batch& batch, bool handed_over) noexcept {
   while (SendMark* mark = batch.marks.pop_front()) {
+    mark->handed_over_ = handed_over;
     mark->sent_ = true;
     mark->done.notify_all();
   }
@@ -95,11 +96,11 @@ Task<std::int32_t> SendQueue::run(Duration patience) {
     outcome = co_await op;
     sending_now_ = false;
     if (outcome >= 0) sent_bytes_ += sending_.total;
-    release(sending_);
+    release(sending_, outcome >= 0);
     if (outcome < 0) break;
     outcome = 0;
   }
-  release(filling_);
+  release(filling_, false);
   // Nothing is sent any more: who waits for room looks again and finds that the link has failed.
   closed_ = true;
   idle_event.notify_all();

@@ -20,13 +20,16 @@ namespace replicator {
 class SendMark : public ListNode {
  public:
   [[nodiscard]] bool sent() const noexcept { return sent_; }
-  void reset() noexcept { sent_ = false; }
+  // Sent, and not given up: the socket has taken it all.
+  [[nodiscard]] bool handed_over() const noexcept { return handed_over_; }
+  void reset() noexcept { sent_ = handed_over_ = false; }
   // Runs when the mark is passed (sent, or given up with the connection).
   io::Event done;
 
  private:
   friend class SendQueue;
   bool sent_ = false;
+  bool handed_over_ = false;
 };
 
 class SendQueue {
@@ -69,7 +72,7 @@ class SendQueue {
   };
   void add_head(ConstBytes head);
   void gather();
-  static void release(Batch& batch) noexcept;
+  static void release(Batch& batch, bool handed_over) noexcept;
   void exchange() noexcept;
 
   io::Stream& stream_;

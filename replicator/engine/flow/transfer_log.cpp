@@ -13,7 +13,8 @@ TransferLog::TransferLog(std::uint32_t capacity) : slots_(capacity), reuse_(capa
     free_.push_back(index - 1);
 }
 
-MirroredWrite& TransferLog::add(Volume& volume, ByteRange range, ActivityHold hold) {
+MirroredWrite& TransferLog::add(Volume& volume, ByteRange range, ActivityHold hold,
+                                WriteTerms terms) {
   ensure(!free_.empty());
   const std::uint32_t index = free_.back();
   free_.pop_back();
@@ -25,6 +26,7 @@ MirroredWrite& TransferLog::add(Volume& volume, ByteRange range, ActivityHold ho
   entry.mark.reset();
   entry.block_id = (std::uint64_t{++reuse_[index]} << 32U) | (index + 1);
   entry.epoch = current_epoch_;
+  entry.terms = terms;
   entry.answer = PeerAnswer::pending;
   entry.owned = true;
   entry.local_ok = false;
@@ -45,7 +47,8 @@ MirroredWrite* TransferLog::answer(std::uint64_t block_id, Volume& volume, ByteR
                                    PeerAnswer answer) {
   MirroredWrite* entry = find(block_id);
   if (entry == nullptr || entry->volume != &volume || !(entry->range == range)) return nullptr;
-  const bool open = entry->answer == PeerAnswer::pending || entry->answer == PeerAnswer::received;
+  const bool open = entry->answer == PeerAnswer::pending ||
+                    (entry->answer == PeerAnswer::received && answer != PeerAnswer::received);
   if (!open || entry->epoch_stable) return nullptr;
   entry->answer = answer;
   if (sabotage(Sabotage::release_hold_at_ack)) entry->hold.reset();
@@ -85,7 +88,7 @@ bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
   for (MirroredWrite* entry = log_.first(); seen < set_size; entry = log_.next(*entry)) {
     if (entry == nullptr) return false;
     if (entry->epoch != number || entry->epoch_stable) continue;
-    if (entry->answer == PeerAnswer::pending) return false;
+    if (!answered_as_promised(entry->terms, entry->answer)) return false;
     ++seen;
   }
   MirroredWrite* entry = log_.first();
@@ -94,7 +97,8 @@ bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
     if (entry->epoch == number && !entry->epoch_stable) {
       entry->epoch_stable = true;
       --seen;
-      if (!entry->owned) release(*entry);
+      if (entry->owned) entry->answered.notify_all();
+      else release(*entry);
     }
     entry = next;
   }

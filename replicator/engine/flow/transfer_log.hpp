@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "base/list.hpp"
+#include "engine/decide/write_answer.hpp"
 #include "engine/flow/backing_device.hpp"
 #include "engine/flow/send_queue.hpp"
 #include "io/sync.hpp"
@@ -19,15 +20,6 @@ namespace replicator {
 
 class Volume;
 
-enum class PeerAnswer : std::uint8_t {
-  pending,
-  received,         // protocol B
-  written,          // P_WRITE_ACK
-  written_in_sync,  // P_RS_WRITE_ACK: the peer cleared its bits
-  refused,          // P_NEG_ACK
-  lost,             // the connection went away
-};
-
 struct MirroredWrite : ListNode {
   Volume* volume = nullptr;
   ByteRange range;
@@ -35,11 +27,16 @@ struct MirroredWrite : ListNode {
   SendMark mark;
   std::uint64_t block_id = 0;
   std::uint32_t epoch = 0;
+  WriteTerms terms;
   PeerAnswer answer = PeerAnswer::pending;
   bool owned = false;         // the write's coroutine still uses the entry
   bool local_ok = false;      // meaningful once not owned
   bool epoch_stable = false;  // barrier-acked
-  io::Event answered;
+  io::Event answered;         // anything that judge() depends on, except the mark
+
+  [[nodiscard]] WriteVerdict judge() const noexcept {
+    return judge_write(terms, answer, mark.handed_over(), epoch_stable);
+  }
 };
 
 class TransferLog {
@@ -50,20 +47,24 @@ class TransferLog {
 
   [[nodiscard]] bool full() const noexcept { return free_.size() == 0; }
   // A new entry in the current epoch; not full(). The hold moves in. Owned until finish().
-  MirroredWrite& add(Volume& volume, ByteRange range, ActivityHold hold);
+  MirroredWrite& add(Volume& volume, ByteRange range, ActivityHold hold, WriteTerms terms);
 
   // The peer's word about one write. Null when it means nothing to us (unknown id, wrong range,
   // already answered): a protocol error of the peer.
   MirroredWrite* answer(std::uint64_t block_id, Volume& volume, ByteRange range, PeerAnswer answer);
 
-  // The owner is done with it (local write and peer's answer both known).
+  // The owner has answered the write. What the peer still says of it decides about the bitmap.
   void finish(MirroredWrite& entry, bool local_ok);
 
   // Writes in the epoch that a barrier sent now would close.
   [[nodiscard]] std::uint32_t open_writes() const noexcept { return open_writes_; }
+  [[nodiscard]] bool in_open_epoch(const MirroredWrite& entry) const noexcept {
+    return entry.epoch == current_epoch_;
+  }
   // Closes the epoch; open_writes() > 0. Returns the number to send in P_BARRIER.
   std::uint32_t close_epoch();
-  // False: does not match the oldest closed epoch, or a write of it is unanswered.
+  // False: does not match the oldest closed epoch, or a write of it lacks the answer it was
+  // promised.
   bool barrier_ack(std::uint32_t number, std::uint32_t set_size);
 
   // Flush: a ticket for everything added so far, and whether it is stable on the peer.

@@ -52,10 +52,10 @@ bool Volume::accepts_io_now() const noexcept {
   return accepts_application_io(state_, connection != nullptr ? connection->agreed_version() : 0);
 }
 
-Task<Status> Volume::wait_for_io(bool writing) {
+Task<Status> Volume::wait_for_io() {
   for (;;) {
     if (state_.role != Role::primary) co_return Status(Fault::read_only, "not Primary");
-    if (accepts_io_now() && (role_settled_ || !writing)) co_return Status();
+    if (accepts_io_now() && role_settled_) co_return Status();
     io::Event::Wait wait(resource_.changed);
     co_await wait;
   }

@@ -113,7 +113,7 @@ class Volume final : public io::BlockDevice {
   [[nodiscard]] Status check(ByteRange range, bool writing) const noexcept;
   // Waits while application I/O is held back; refuses when it can't be served any more.
   [[nodiscard]] bool accepts_io_now() const noexcept;
-  Task<Status> wait_for_io(bool writing);
+  Task<Status> wait_for_io();
   Task<Status> read_somewhere(ByteRange range, Bytes into);
   Task<Status> read_local(ByteRange range, Bytes into);
   Task<Status> read_from_peer(ByteRange range, Bytes into);
@@ -141,7 +141,7 @@ class Volume final : public io::BlockDevice {
   std::uint64_t generation_stable_ = 0;   // … and how many of them are on media
   PeerVolume peer_;
   std::uint64_t dirty_bits_sent_ = 0;
-  bool role_settled_ = false;  // "was Primary" is on media: writes are accepted
+  bool role_settled_ = false;  // "was Primary" is on media, the former one's writes are done
   std::uint64_t application_requests_ = 0;
   std::uint64_t application_seen_ = 0;
   std::unique_ptr<Resync> resync_;

@@ -24,7 +24,7 @@ Task<Status> Volume::read(ByteRange range, Bytes into) {
 }
 
 Task<Status> Volume::read_somewhere(ByteRange range, Bytes into) {
-  const Status ready = co_await wait_for_io(false);
+  const Status ready = co_await wait_for_io();
   if (!ready.ok()) co_return ready;
   // A failed path is tried once more on the other one.
   bool local_failed = false;
@@ -70,7 +70,7 @@ Task<Status> Volume::read_from_peer(ByteRange range, Bytes into) {
 Task<Status> Volume::flush() {
   const Status allowed = check(ByteRange(), true);
   if (!allowed.ok()) co_return allowed;
-  const Status ready = co_await wait_for_io(true);
+  const Status ready = co_await wait_for_io();
   if (!ready.ok()) co_return ready;
   ++application_pending_;
   const Status status = co_await flush_both();

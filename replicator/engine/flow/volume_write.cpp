@@ -150,7 +150,7 @@ Task<bool> Volume::local_outcome(io::Op& local, bool submitted, ByteRange range)
 // transfer log entry is free, all three at the same instant.
 Task<Status> Volume::cover_when_stable(ByteRange range, ActivityHold& hold) {
   for (;;) {
-    const Status ready = co_await wait_for_io(true);
+    const Status ready = co_await wait_for_io();
     if (!ready.ok()) co_return ready;
     Connection* connection = resource_.connection();
     if (connection != nullptr && connection->log().full()) {
@@ -191,17 +191,24 @@ bool Volume::submit_local(io::Op& op, const Change& request) {
 Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, MirroredWrite& entry) {
   const ByteRange range = entry.range;
   const bool local_ok = co_await local_outcome(local, submitted, range);
-  while (entry.answer == PeerAnswer::pending) {
-    io::Event::Wait wait(entry.answered);
-    co_await wait;
-  }
+  if (!local_ok && !sabotage(Sabotage::trust_what_was_sent))
+    entry.terms.answer_at = WireProtocol::c;
   while (!entry.mark.sent()) {
     io::Event::Wait wait(entry.mark.done);
     co_await wait;
   }
-  const bool there = entry.answer != PeerAnswer::lost && entry.answer != PeerAnswer::refused;
+  Connection& connection = *resource_.connection();
+  while (entry.judge() == WriteVerdict::wait || entry.judge() == WriteVerdict::wait_for_barrier) {
+    const bool only_barrier = entry.judge() == WriteVerdict::wait_for_barrier;
+    if (only_barrier && connection.log().in_open_epoch(entry)) connection.close_epoch();
+    io::Event::Wait wait(entry.answered);
+    co_await wait;
+  }
+  // What was merely sent on a link that has failed since is unmirrored, whatever came of it (G3).
+  const bool there = entry.judge() == WriteVerdict::mirrored &&
+                     (proven(entry.answer, entry.epoch_stable) || connection.established());
   --peer_pending_;
-  resource_.connection()->log().finish(entry, local_ok);
+  connection.log().finish(entry, local_ok);
   co_return co_await answered(local_ok, there);
 }
 

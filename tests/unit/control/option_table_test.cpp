@@ -153,18 +153,5 @@ TEST(OptionTable, OptionsOfTheCommandAreSkipped) {
   EXPECT_FALSE(apply_options({{"peer-name", "bravo"}, {"force", "yes"}}, options));
 }
 
-TEST(OptionTable, RefusesConflictingOptions) {
-  NetOptions options;
-  EXPECT_EQ(configuration_conflict(options, Fencing::resource_and_stonith), 0);
-  options.protocol = WireProtocol::a;
-  EXPECT_EQ(configuration_conflict(options, Fencing::dont_care), 0);
-  EXPECT_EQ(configuration_conflict(options, Fencing::resource_and_stonith), 154);
-  options.allow_two_primaries = true;
-  EXPECT_EQ(configuration_conflict(options, Fencing::dont_care), 139);
-  options = {};
-  options.on_congestion = OnCongestion::pull_ahead;
-  EXPECT_EQ(configuration_conflict(options, Fencing::dont_care), 155);
-}
-
 }  // namespace
 }  // namespace replicator::control

@@ -61,7 +61,7 @@ class EngineTest : public testing::Test {
     PeerConfig config;
     config.local = node.address(7789);
     config.peer = peer.address(7789);
-    NetOptions options;
+    NetOptions options = net;
     options.connect_interval_seconds = 1;
     return pair_.run(resource(node).connect(config, options, peer.name())).code;
   }
@@ -119,6 +119,7 @@ class EngineTest : public testing::Test {
 
   TwoNodes pair_;
   std::uint32_t al_extents = DiskOptions().al_extents;
+  NetOptions net;
 };
 
 }  // namespace replicator

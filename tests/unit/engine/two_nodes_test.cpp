@@ -13,11 +13,7 @@ TEST_F(EngineTest, WhatWouldBeWeakerThanItSoundsIsRefused) {
   two_primaries.allow_two_primaries = true;
   NetOptions integrity;
   integrity.data_integrity_alg = "sha1";
-  NetOptions protocol_a;
-  protocol_a.protocol = WireProtocol::a;
-  NetOptions protocol_b;
-  protocol_b.protocol = WireProtocol::b;
-  for (const NetOptions& options : {two_primaries, integrity, protocol_a, protocol_b}) {
+  for (const NetOptions& options : {two_primaries, integrity}) {
     const AdminResult result =
         pair_.run(resource(pair_.n1).connect(config, options, std::string()));
     EXPECT_FALSE(result.ok());
