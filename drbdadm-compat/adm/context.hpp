@@ -17,6 +17,7 @@ struct Context {
   const Locals& locals;
   const config::HostFacts& host;
   Console console;
+  const std::string& config_path;
 };
 
 // Exit codes of drbdadm itself.

@@ -3,7 +3,9 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <array>
 
+#include "adm/handlers.hpp"
 #include "adm/verbs.hpp"
 #include "config/parser.hpp"
 
@@ -16,8 +18,13 @@ using config::LocalVolume;
 constexpr const char* usual_places[] = {"/etc/drbd-84.conf", "/etc/drbd-83.conf",
                                         "/etc/drbd-82.conf", "/etc/drbd-08.conf", "/etc/drbd.conf"};
 
-std::string config_path(const AdmCall& call, config::Files& files) {
+std::string config_path(const AdmCall& call, Tools& tools) {
   if (!call.config_file.empty()) return call.config_file;
+  if (is_handler(call.verb) && !call.targets.empty()) {
+    const std::string remembered = tools.remembered_config(call.targets.front());
+    if (!remembered.empty()) return remembered;
+  }
+  config::Files& files = tools.files();
   for (const char* path : usual_places) {
     const Result<std::string> text = files.read(path);
     if (text || text.error().fault() != Fault::not_found) return path;
@@ -85,6 +92,20 @@ int run_target(const Context& context, const Verb& verb, const Target& target) {
   return highest;
 }
 
+// Who brings a resource up says where its handlers are written.
+void remember(const Context& context, const std::vector<Target>& targets) {
+  constexpr std::array<std::string_view, 6> verbs_that_bring_up{
+      "up", "adjust", "attach", "new-resource", "new-minor", "connect"};
+  const std::string& path = context.config_path;
+  if (context.runner.dry_run() || path == "-") return;
+  if (std::find(verbs_that_bring_up.begin(), verbs_that_bring_up.end(), context.call.verb) ==
+      verbs_that_bring_up.end()) {
+    return;
+  }
+  for (const std::string& object : handler_objects(targets))
+    context.tools.remember_config(object, context.tools.files().resolve(path));
+}
+
 int run_verb(const Context& context, const Verb& verb, const std::vector<Target>& targets) {
   if (verb.all != nullptr) return verb.all(context, targets);
   int highest = 0;
@@ -122,8 +143,12 @@ int run_drbdadm(std::span<const std::string> words, Tools& tools, Console consol
     return exit_usage;
   }
   config::Diagnostics diagnostics;
-  const config::Config config = config::load_with(tools.files(), config_path(call, tools.files()),
-                                                  call.config_to_test, diagnostics);
+  const std::string path = config_path(call, tools);
+  // What nobody has written down has no handlers.
+  const bool asked_by_daemon = is_handler(call.verb) && call.config_file.empty();
+  if (asked_by_daemon && !tools.files().read(path)) return 0;
+  const config::Config config =
+      config::load_with(tools.files(), path, call.config_to_test, diagnostics);
   fmt::print(console.err, "{}", diagnostics.text());
   if (diagnostics.failed()) return diagnostics.exit_code();
   const config::HostFacts host = tools.host();
@@ -135,11 +160,13 @@ int run_drbdadm(std::span<const std::string> words, Tools& tools, Console consol
   if (verb->target != TargetKind::none) targets = select_targets(call.targets, locals);
   const std::string wrong = wrong_targets(*verb, targets);
   if (!wrong.empty()) {
+    if (asked_by_daemon) return 0;
     fmt::print(console.err, "{}\n", wrong);
     return exit_usage;
   }
   StepRunner runner(tools, console, call.dry_run, call.verbose > 0);
-  const Context context{call, tools, runner, config, locals, host, console};
+  const Context context{call, tools, runner, config, locals, host, console, path};
+  remember(context, targets.list);
   return run_verb(context, *verb, targets.list);
 }
 

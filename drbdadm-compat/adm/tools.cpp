@@ -7,7 +7,9 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,12 +22,19 @@
 #include "command/drbdsetup.hpp"
 #include "metatool/drbdmeta.hpp"
 
+#ifndef PR_SET_IO_FLUSHER
+#define PR_SET_IO_FLUSHER 57
+#endif
+
 extern char** environ;
 
 namespace replicator::adm {
 namespace {
 
 constexpr std::uint32_t answer_deadline_ms = 5000;
+constexpr int exit_fatal = 20;
+constexpr const char* run_directory = "/run/pollux";
+constexpr const char* remembered = "/run/pollux/config";
 
 // The daemon of the same installation: beside this program, else wherever PATH finds one.
 std::string daemon_program() {
@@ -64,6 +73,15 @@ std::vector<std::string> local_addresses() {
   }
   ::freeifaddrs(list);
   return addresses;
+}
+
+// Given back what the daemon took for itself and left to its children.
+void be_an_ordinary_process() {
+  ::prctl(PR_SET_IO_FLUSHER, 0, 0, 0, 0);
+  if (std::FILE* file = std::fopen("/proc/self/oom_score_adj", "we")) {
+    std::fputs("0", file);
+    std::fclose(file);
+  }
 }
 
 }  // namespace
@@ -111,6 +129,42 @@ std::vector<control::ResourceShow> LocalTools::running() {
   Result<std::vector<control::ResourceShow>> shown = control::decode_show(reply->data);
   if (!shown) return {};
   return std::move(*shown);
+}
+
+int LocalTools::run_handler(const std::string& command,
+                            const std::vector<std::pair<std::string, std::string>>& told) {
+  for (const auto& [name, value] : told)
+    ::setenv(name.c_str(), value.c_str(), 1);
+  be_an_ordinary_process();
+  std::string words[] = {"sh", "-c", command};
+  char* const arguments[] = {words[0].data(), words[1].data(), words[2].data(), nullptr};
+  pid_t child = 0;
+  if (::posix_spawn(&child, "/bin/sh", nullptr, nullptr, arguments, environ) != 0) {
+    return exit_fatal;
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return exit_fatal;
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : exit_fatal;
+}
+
+void LocalTools::remember_config(const std::string& object, const std::string& path) {
+  if (object.find('/') != std::string::npos) return;
+  ::mkdir(run_directory, 0755);
+  ::mkdir(remembered, 0755);
+  const std::string link = std::string(remembered) + "/" + object;
+  const std::string fresh = link + "." + std::to_string(::getpid());
+  if (::symlink(path.c_str(), fresh.c_str()) != 0) return;
+  if (::rename(fresh.c_str(), link.c_str()) != 0) ::unlink(fresh.c_str());
+}
+
+std::string LocalTools::remembered_config(const std::string& object) {
+  if (object.find('/') != std::string::npos) return {};
+  char path[PATH_MAX];
+  const std::string link = std::string(remembered) + "/" + object;
+  const ssize_t length = ::readlink(link.c_str(), path, sizeof path);
+  return length > 0 ? std::string(path, static_cast<std::size_t>(length)) : std::string();
 }
 
 std::string LocalTools::random_identifier() {

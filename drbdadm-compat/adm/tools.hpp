@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "config/files.hpp"
@@ -28,6 +29,14 @@ class Tools {
   virtual std::vector<control::ResourceShow> running() = 0;
   virtual config::HostFacts host() = 0;
   virtual config::Files& files() = 0;
+  // Runs a handler's command with these additions to the environment; its exit code. 20 when it was
+  // killed or could not be started.
+  virtual int run_handler(const std::string& command,
+                          const std::vector<std::pair<std::string, std::string>>& told) = 0;
+  // Which file says what "minor-0" or "r0" is, for handlers that are called without naming one:
+  // kept while the machine runs. Empty when nobody has brought it up.
+  virtual void remember_config(const std::string& object, const std::string& path) = 0;
+  virtual std::string remembered_config(const std::string& object) = 0;
   // 64 random bits, as 16 hexadecimal digits.
   virtual std::string random_identifier() = 0;
 };
@@ -50,6 +59,10 @@ class LocalTools final : public Tools {
   std::vector<control::ResourceShow> running() override;
   config::HostFacts host() override;
   config::Files& files() override { return files_; }
+  int run_handler(const std::string& command,
+                  const std::vector<std::pair<std::string, std::string>>& told) override;
+  void remember_config(const std::string& object, const std::string& path) override;
+  std::string remembered_config(const std::string& object) override;
   std::string random_identifier() override;
 
  private:

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "adm/bring_up.hpp"
+#include "adm/handlers.hpp"
 #include "adm/queries.hpp"
 #include "command/setup_call.hpp"
 #include "control/option_table.hpp"
@@ -186,6 +187,19 @@ constexpr Verb table[] = {
     {.name = "sh-status", .target = optional, .all = status_of},
     {.name = "wait-connect", .each_volume = verb_wait},
     {.name = "wait-sync", .each_volume = verb_wait},
+    {.name = "before-resync-target", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "after-resync-target", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "before-resync-source", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "pri-on-incon-degr", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "pri-lost-after-sb", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "pri-lost", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "fence-peer", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "outdate-peer", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "unfence-peer", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "local-io-error", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "initial-split-brain", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "split-brain", .target = resource_once, .options = "", .each = verb_handler},
+    {.name = "out-of-sync", .target = resource_once, .options = "", .each = verb_handler},
     {.name = "dump", .target = optional, .options = "", .all = verb_dump},
     {.name = "sh-nop", .target = none, .options = "", .all = verb_sh_nop},
     {.name = "sh-resources", .target = none, .options = "", .all = verb_sh_resources},

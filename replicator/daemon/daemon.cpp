@@ -65,6 +65,7 @@ Task<void> Daemon::stop() {
     io::Semaphore::Take turn(entry->turn, 1);
     co_await turn;
     if (find_resource(name) != entry.get()) continue;
+    co_await entry->resource->stop_handlers();
     // Whoever still uses it sees errors from here on; then nothing holds the role any more.
     for (auto& [number, exports] : entry->exports) {
       if (exports.nbd) co_await exports.nbd->stop();
@@ -159,6 +160,15 @@ Task<Daemon::Reply> Daemon::close_devices(Entry& entry) {
   co_return reply;
 }
 
+// Asked by the engine, in the middle of anything: a command that is under way comes first.
+Task<bool> Daemon::release_devices(Entry& entry) {
+  if (entry.turn.available() == 0) co_return false;
+  io::Semaphore::Take turn(entry.turn, 1);
+  co_await turn;
+  const Reply closed = co_await close_devices(entry);
+  co_return closed.code == 0;
+}
+
 Daemon::Reply Daemon::nbd_users(Entry& entry) {
   Reply reply;
   for (auto& [number, exports] : entry.exports) {
@@ -180,6 +190,7 @@ Task<void> Daemon::remove_exports(Exports& exports) {
 Task<void> Daemon::remove_entry(std::string name) {
   Entry* entry = find_resource(name);
   if (entry == nullptr) co_return;
+  co_await entry->resource->stop_handlers();
   for (auto& [number, exports] : entry->exports)
     co_await remove_exports(exports);
   resources_.erase(name);

@@ -22,7 +22,7 @@ using namespace replicator;
 
 constexpr const char* usage =
     "usage: polluxd [--foreground | --background] [--log-file FILE] [--verbose] "
-    "[--no-kernel-devices]\n"
+    "[--no-kernel-devices] [--usermode-helper PROGRAM]\n"
     "The replicator daemon. drbdadm starts it when it is needed.\n";
 
 struct Arguments {
@@ -30,6 +30,7 @@ struct Arguments {
   bool verbose = false;
   bool kernel_devices = true;
   std::string log_file;
+  std::string helper = usual_helper();
 };
 
 bool parse(int count, char** words, Arguments& arguments) {
@@ -40,6 +41,7 @@ bool parse(int count, char** words, Arguments& arguments) {
     else if (word == "--verbose") arguments.verbose = true;
     else if (word == "--no-kernel-devices") arguments.kernel_devices = false;
     else if (word == "--log-file" && i + 1 < count) arguments.log_file = words[++i];
+    else if (word == "--usermode-helper" && i + 1 < count) arguments.helper = words[++i];
     else return false;
   }
   return true;
@@ -107,7 +109,9 @@ int serve(const Arguments& arguments, int ready) {
   sigprocmask(SIG_BLOCK, &signals, nullptr);
   signal(SIGPIPE, SIG_IGN);
   const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
-  Result<std::unique_ptr<uring::Reactor>> reactor = uring::Reactor::create(uring::ReactorOptions());
+  uring::ReactorOptions reactor_options;
+  reactor_options.helper = arguments.helper == "disabled" ? std::string() : arguments.helper;
+  Result<std::unique_ptr<uring::Reactor>> reactor = uring::Reactor::create(reactor_options);
   if (!reactor) {
     log::error("{}", reactor.error().where());
     return 20;

@@ -17,6 +17,7 @@
 #include "base/time.hpp"
 #include "base/units.hpp"
 #include "io/address.hpp"
+#include "io/helper.hpp"
 #include "io/op.hpp"
 
 namespace replicator::io {
@@ -133,6 +134,7 @@ struct World {
   Network& network;
   Clock& clock;
   Entropy& entropy;
+  Helper& helper;
 };
 
 }  // namespace replicator::io

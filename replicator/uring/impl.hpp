@@ -105,6 +105,8 @@ struct Reactor::Impl final : io::Backend {
   void watch_blocking();
   [[nodiscard]] std::int64_t nanoseconds() const noexcept;
 
+  void poll_readable(io::Op& op, int fd);
+  void run_blocking(io::Op& op, std::function<void()> work);
   void add_timer(io::Op& op, Instant when);
   void wake_timer(io::Op& op) noexcept;
   void sift_up(std::size_t index) noexcept;
@@ -133,6 +135,7 @@ struct Reactor::Impl final : io::Backend {
   std::unique_ptr<io::Network> network;
   std::unique_ptr<io::Clock> clock;
   std::unique_ptr<io::Entropy> entropy;
+  std::unique_ptr<io::Helper> helper;
   std::unique_ptr<io::World> world;
 };
 
@@ -140,5 +143,6 @@ std::unique_ptr<io::Storage> make_storage(Reactor::Impl& impl);
 std::unique_ptr<io::Network> make_network(Reactor::Impl& impl);
 std::unique_ptr<io::Clock> make_clock(Reactor::Impl& impl);
 std::unique_ptr<io::Entropy> make_entropy();
+std::unique_ptr<io::Helper> make_helper(Reactor::Impl& impl, const ReactorOptions& options);
 
 }  // namespace replicator::uring

@@ -62,23 +62,29 @@ Status Reactor::register_memory(Bytes arena) {
   return Status(Fault::not_permitted, "register buffers (RLIMIT_MEMLOCK?)", -result);
 }
 
-void Reactor::poll_readable(io::Op& op, int fd) {
-  impl_->start(op);
-  Request& request = impl_->take(op, [](Impl& impl, Request& r, std::int32_t result) {
+void Reactor::poll_readable(io::Op& op, int fd) { impl_->poll_readable(op, fd); }
+
+void Reactor::run_blocking(io::Op& op, std::function<void()> work) {
+  impl_->run_blocking(op, std::move(work));
+}
+
+void Reactor::Impl::poll_readable(io::Op& op, int fd) {
+  start(op);
+  Request& request = take(op, [](Impl& impl, Request& r, std::int32_t result) {
     io::Op& waiting = *r.op;
     impl.give(r);
     Impl::done(waiting, result < 0 ? result : 0);
   });
   request.fd = fd;
   request.opcode = IORING_OP_POLL_ADD;
-  impl_->submit(request);
+  submit(request);
 }
 
-void Reactor::run_blocking(io::Op& op, std::function<void()> work) {
-  if (!impl_->blocking) impl_->blocking = std::make_unique<BlockingPool>();
-  impl_->start(op);
-  impl_->blocking->add(op, std::move(work));
-  impl_->watch_blocking();
+void Reactor::Impl::run_blocking(io::Op& op, std::function<void()> work) {
+  if (!blocking) blocking = std::make_unique<BlockingPool>();
+  start(op);
+  blocking->add(op, std::move(work));
+  watch_blocking();
 }
 
 Reactor::Impl::Impl(const ReactorOptions& o) : options(o), pool(o.buffer_bytes) {}
@@ -132,7 +138,8 @@ Status Reactor::Impl::set_up() {
   network = make_network(*this);
   clock = make_clock(*this);
   entropy = make_entropy();
-  world = std::make_unique<io::World>(io::World{*storage, *network, *clock, *entropy});
+  helper = make_helper(*this, options);
+  world = std::make_unique<io::World>(io::World{*storage, *network, *clock, *entropy, *helper});
   arenas.push_back(pool.arena());
   iovec vector{pool.arena().data(), pool.arena().size()};
   const int registered = io_uring_register_buffers(&ring, &vector, 1);

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "base/result.hpp"
 #include "io/buffer_pool.hpp"
@@ -21,6 +22,8 @@ struct ReactorOptions {
   std::uint32_t entries = 512;
   std::size_t buffer_bytes = 6U << 20U;  // frontends' arena, registered with the kernel
   bool poll = true;
+  std::string helper = "/sbin/drbdadm";  // empty: no handler is ever called
+  Duration helper_patience = Duration::seconds(600);
 };
 
 class Reactor {

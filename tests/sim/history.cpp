@@ -118,7 +118,9 @@ Plan draw_plan(Prng prng, Prng modes) {
 class History {
  public:
   History(World& world, const Plan& plan)
-      : world_(world), plan_(plan), cluster_(world, plan.cluster) {}
+      : world_(world), plan_(plan), cluster_(world, plan.cluster) {
+    slow_handlers();
+  }
 
   void run(Outcome& outcome) {
     cluster_.set_operations(plan_.operations);
@@ -136,6 +138,20 @@ class History {
   }
 
  private:
+  // In some histories every handler takes its time, so that anything may happen meanwhile.
+  void slow_handlers() {
+    Prng prng = world_.stream("handlers");
+    if (!prng.chance(40)) return;
+    const std::uint64_t longest = 1 + prng.below(2000);
+    for (std::size_t i = 0; i < 2; ++i) {
+      cluster_.node(i).helper().set_script([prng, longest](const io::HelperCall&) mutable {
+        HelperAnswer answer;
+        answer.takes = Duration::milliseconds(static_cast<std::int64_t>(prng.below(longest)));
+        return answer;
+      });
+    }
+  }
+
   void safety(Nemesis& nemesis) {
     const Instant end = world_.now() + plan_.safety_phase;
     Prng pace = world_.stream("pace");

@@ -83,7 +83,8 @@ Node::Node(World& world, SimNetwork& network, std::string node_name, std::uint8_
       interface_(network.interface_of(id_)),
       clock_(world, id_),
       entropy_(world.stream("entropy " + world.node_name(id_))),
-      io_{storage_, *interface_, clock_, entropy_} {
+      helper_(world, id_),
+      io_{storage_, *interface_, clock_, entropy_, helper_} {
   network.add_host(id_, address(0));
 }
 

@@ -12,6 +12,7 @@
 
 #include "io/io.hpp"
 #include "tests/sim/disk.hpp"
+#include "tests/sim/helper.hpp"
 #include "tests/sim/net.hpp"
 #include "tests/sim/world.hpp"
 
@@ -74,6 +75,7 @@ class Node {
   [[nodiscard]] io::World& io() noexcept { return io_; }
   [[nodiscard]] World& world() noexcept { return world_; }
   [[nodiscard]] SimClock& clock() noexcept { return clock_; }
+  [[nodiscard]] SimHelper& helper() noexcept { return helper_; }
   [[nodiscard]] io::Address address(std::uint16_t port) const;
 
   SimDisk& add_disk(std::string path, ByteCount size, DiskModel options = {});
@@ -110,6 +112,7 @@ class Node {
   std::unique_ptr<io::Network> interface_;
   SimClock clock_;
   SimEntropy entropy_;
+  SimHelper helper_;
   io::World io_;
   std::unique_ptr<Program> program_;
   std::uint32_t boots_ = 0;

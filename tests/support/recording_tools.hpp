@@ -22,6 +22,10 @@ class RecordingTools final : public adm::Tools {
   std::string start_problem;
   std::vector<std::string> ran;
   unsigned starts = 0;
+  std::vector<std::string> handlers;                             // commands that were run
+  std::vector<std::pair<std::string, std::string>> environment;  // of the last one
+  int handler_code = 0;
+  std::map<std::string, std::string> remembered;
 
   int drbdsetup(std::span<const std::string> arguments) override {
     return note(adm::Tool::drbdsetup, arguments);
@@ -36,6 +40,19 @@ class RecordingTools final : public adm::Tools {
   std::vector<control::ResourceShow> running() override { return shown; }
   config::HostFacts host() override { return facts; }
   config::Files& files() override { return memory; }
+  int run_handler(const std::string& command,
+                  const std::vector<std::pair<std::string, std::string>>& told) override {
+    handlers.push_back(command);
+    environment.assign(told.begin(), told.end());
+    return handler_code;
+  }
+  void remember_config(const std::string& object, const std::string& path) override {
+    remembered[object] = path;
+  }
+  std::string remembered_config(const std::string& object) override {
+    const auto found = remembered.find(object);
+    return found == remembered.end() ? std::string() : found->second;
+  }
   std::string random_identifier() override { return "0123456789ABCDEF"; }
 
  private:

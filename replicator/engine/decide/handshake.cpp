@@ -193,6 +193,11 @@ struct PolicyResult {
   bool demote_first = false;
 };
 
+PolicyResult give_up_role(int result, bool victim, const HandshakeTerms& terms) noexcept {
+  if (victim && !terms.may_demote) return {ambiguous};
+  return {result, victim};
+}
+
 PolicyResult policy_1pri(const HandshakeSide& mine, const HandshakeSide& theirs,
                          const HandshakeTerms& terms) noexcept {
   const bool primary = mine.role == Role::primary;
@@ -204,7 +209,7 @@ PolicyResult policy_1pri(const HandshakeSide& mine, const HandshakeSide& theirs,
       return {ambiguous};
     case AfterSplitBrain::violently_as0p: return {h};
     case AfterSplitBrain::discard_secondary: return {primary ? 1 : -1};
-    case AfterSplitBrain::call_pri_lost_after_sb: return {h, h == -1 && primary};
+    case AfterSplitBrain::call_pri_lost_after_sb: return give_up_role(h, h == -1 && primary, terms);
     default: return {ambiguous};
   }
 }
@@ -214,7 +219,7 @@ PolicyResult policy_2pri(const HandshakeSide& mine, const HandshakeSide& theirs,
   const int h = policy_0pri(mine, theirs, terms);
   switch (terms.after_sb_2pri) {
     case AfterSplitBrain::violently_as0p: return {h};
-    case AfterSplitBrain::call_pri_lost_after_sb: return {h, h == -1};
+    case AfterSplitBrain::call_pri_lost_after_sb: return give_up_role(h, h == -1, terms);
     default: return {ambiguous};
   }
 }
@@ -223,12 +228,15 @@ int apply_policies(int result, const HandshakeSide& mine, const HandshakeSide& t
                    const HandshakeTerms& terms, SyncDecision& decision) noexcept {
   const int primaries =
       (mine.role == Role::primary ? 1 : 0) + (theirs.role == Role::primary ? 1 : 0);
+  decision.primaries = primaries;
   PolicyResult policy{ambiguous};
   if (primaries == 0) policy.result = policy_0pri(mine, theirs, terms);
   else if (primaries == 1) policy = policy_1pri(mine, theirs, terms);
   else policy = policy_2pri(mine, theirs, terms);
   if (std::abs(policy.result) >= split_brain) return ambiguous;
   decision.demote_first = policy.demote_first;
+  decision.solved_by_policy = true;
+  decision.ambiguous = result == ambiguous;
   decision.reason = "split brain resolved by policy";
   return result == ambiguous ? policy.result * 2 : policy.result;
 }
@@ -299,7 +307,8 @@ SyncDecision decide_sync(const HandshakeSide& mine, const HandshakeSide& theirs,
     const int amount = common_bitmap ? 1 : 2;
     if (mine.discard_my_data && !theirs.discard_my_data) hg = -amount;
     if (!mine.discard_my_data && theirs.discard_my_data) hg = amount;
-    if (hg != ambiguous) decision.reason = "split brain resolved by hand";
+    decision.solved_by_hand = hg != ambiguous;
+    if (decision.solved_by_hand) decision.reason = "split brain resolved by hand";
   }
   if (hg == ambiguous) {
     decision.split_brain = true;
@@ -314,6 +323,7 @@ SyncDecision decide_sync(const HandshakeSide& mine, const HandshakeSide& theirs,
     if (terms.rr_conflict != ConflictPolicy::violently) {
       return refuse(decision, "I shall become SyncTarget, but I am primary!");
     }
+    decision.violent = true;
   }
   if (terms.dry_run) return refuse(decision, dry_run_report(hg));
   decision.full = std::abs(hg) >= 2;

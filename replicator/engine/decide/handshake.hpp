@@ -32,6 +32,7 @@ struct HandshakeTerms {
   bool resolve_conflicts = false;  // this node accepted the meta socket
   bool always_asbp = false;
   bool dry_run = false;
+  bool may_demote = true;  // false: this Primary was asked to give up its role and could not
   AfterSplitBrain after_sb_0pri = AfterSplitBrain::disconnect;
   AfterSplitBrain after_sb_1pri = AfterSplitBrain::disconnect;
   AfterSplitBrain after_sb_2pri = AfterSplitBrain::disconnect;
@@ -61,7 +62,13 @@ struct SyncDecision {
   bool initial_split_brain = false;  // call that handler
   bool split_brain = false;          // unresolved: call that handler
   bool pri_lost = false;
-  bool demote_first = false;  // call-pri-lost-after-sb: try to become Secondary, else refuse
+  // call-pri-lost-after-sb: try to become Secondary; decide again when that fails.
+  bool demote_first = false;
+  bool solved_by_policy = false;
+  bool solved_by_hand = false;
+  bool ambiguous = false;  // solved although the generations have no bitmap in common
+  bool violent = false;    // a Primary becomes target, against the will of its users
+  int primaries = 0;
   Comparison comparison;
   const char* reason = "";  // of a refusal or of the direction; a literal
 };

@@ -380,6 +380,7 @@ Duties after_change(const VolumeState& o, const VolumeState& n,
   duties.clear_crashed_primary = n.disk == D::up_to_date && n.peer_disk == D::up_to_date &&
                                  (o.disk != n.disk || o.peer_disk != n.peer_disk);
   duties.detached = own_disk_going;
+  duties.without_good_data = primary_without_data(n) && !primary_without_data(o);
   return duties;
 }
 

@@ -96,7 +96,8 @@ struct Duties {
   bool send_state = false;
   bool write_bitmap = false;  // changed pages
   bool clear_crashed_primary = false;
-  bool detached = false;  // the disk is gone or going
+  bool detached = false;           // the disk is gone or going
+  bool without_good_data = false;  // a Primary lost the last UpToDate data it could reach
 };
 Duties after_change(const VolumeState& old_state, const VolumeState& next,
                     const StateContext& context) noexcept;

@@ -155,6 +155,14 @@ class Connection {
   [[nodiscard]] bool handshake_needed(const Volume& volume, const VolumeState& peer) const;
   Task<std::optional<ConnectionState>> decide_resync(Volume& volume, const VolumeState& peer,
                                                      DiskState peer_disk);
+  // The decision with the administrator's handlers called and the role given up where a policy
+  // wants that (split_brain.cpp); nothing when it is refused, or the link went meanwhile.
+  Task<std::optional<SyncDecision>> settle_decision(Volume& volume, HandshakeSide mine,
+                                                    HandshakeSide theirs);
+  void log_solution(const Volume& volume, const SyncDecision& decision) const;
+  Task<int> call_handler(Volume& volume, const char* handler);
+  // The handler before a resync; false when it forbids it.
+  Task<bool> may_resync(Volume& volume, bool source);
   void log_handshake(const Volume& volume, const HandshakeSide& mine, const HandshakeSide& theirs,
                      const SyncDecision& decision) const;
   Task<Status> apply_peer_state(Volume& volume, const VolumeState& peer, DiskState peer_disk,
@@ -227,6 +235,7 @@ class Connection {
   io::Op* retry_sleep_ = nullptr;
   io::Op* watch_sleep_ = nullptr;
   bool peer_dry_run_ = false;
+  std::uint32_t in_handler_ = 0;  // steps that wait for a program of ours, not for the peer
   std::uint64_t read_sequence_ = 0;
   static constexpr std::uint32_t serving_limit = 64;
   std::uint32_t serving_ = 0;  // reads for the peer

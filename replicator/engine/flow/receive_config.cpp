@@ -196,17 +196,9 @@ Task<std::optional<ConnectionState>> Connection::decide_resync(Volume& volume,
                                                                DiskState peer_disk) {
   const HandshakeSide mine = my_side(volume);
   const HandshakeSide theirs = peer_side(volume, peer, peer_disk);
-  const SyncDecision decision = decide_sync(mine, theirs, terms());
-  log_handshake(volume, mine, theirs, decision);
-  if (decision.outcome == SyncDecision::Outcome::refuse) {
-    log::error("{}/{} {}", resource_.name(), volume.number(), decision.reason);
-    co_return std::optional<ConnectionState>();
-  }
-  if (decision.demote_first && volume.is_open()) {
-    log::error("{}/{} split brain: this Primary is the victim, but in use", resource_.name(),
-               volume.number());
-    co_return std::optional<ConnectionState>();
-  }
+  const std::optional<SyncDecision> settled = co_await settle_decision(volume, mine, theirs);
+  if (!settled) co_return std::optional<ConnectionState>();
+  const SyncDecision& decision = *settled;
   if (decision.comparison.corrects_mine && volume.backing_) {
     volume.backing_->superblock().generations = decision.comparison.mine;
   }

@@ -10,7 +10,11 @@
 namespace replicator {
 
 Resource::Resource(io::World& world, Memory memory, std::string name, ResourceOptions options)
-    : world_(world), memory_(memory), name_(std::move(name)), options_(std::move(options)) {}
+    : world_(world),
+      memory_(memory),
+      name_(std::move(name)),
+      options_(std::move(options)),
+      handlers_(world) {}
 
 Resource::~Resource() = default;
 
@@ -116,7 +120,7 @@ void Resource::duties_at_once(Volume& volume, const VolumeState& before, const D
   Connection* connection = connection_.get();
   if (connection == nullptr || !connection->established()) return;
   if (duties.send_uuids) connection->send_uuids(volume);
-  if (duties.send_state) connection->send_state(volume);
+  if (duties.send_state && !volume.io_error_to_report_) connection->send_state(volume);
 }
 
 void Resource::rotate_generation(Volume& volume) {
@@ -142,6 +146,14 @@ Task<void> Resource::follow_ups() {
 
 Task<void> Resource::follow_up(FollowUp item) {
   Volume& volume = *item.volume;
+  if (volume.io_error_to_report_) {
+    // First the handler: it may end this node, and then the peer shall not know why.
+    const int code = co_await call_handler(volume, "local-io-error");
+    static_cast<void>(code);
+    volume.io_error_to_report_ = false;
+    if (connection_ && connection_->established()) connection_->send_state(volume);
+  }
+  if (item.duties.without_good_data) start_handler(volume, "pri-on-incon-degr");
   if (item.duties.write_bitmap && volume.has_disk()) {
     const Status written = co_await volume.backing_->write_changed_bitmap_pages();
     if (!written.ok()) local_disk_failed(volume);
@@ -178,12 +190,13 @@ void Resource::connection_changed(ConnectionState state) {
   changed.notify_all();
 }
 
-// on-io-error detach: a disk that failed once is not trusted again; the peer serves from now on.
+// A disk that failed once is not trusted again; the peer serves from now on.
 void Resource::local_disk_failed(Volume& volume) {
   if (volume.state_.disk <= DiskState::failed) return;
   if (connection_) connection_->disk_lost();
   log::error("{}/{} disk failed, detaching from {}", name_, volume.number(),
              volume.backing_config_.disk_path);
+  volume.io_error_to_report_ = volume.disk_options_.on_io_error == OnIoError::call_local_io_error;
   StateDelta delta;
   delta.disk(DiskState::failed);
   change(volume, delta, true);

@@ -9,6 +9,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <list>
 #include <memory>
 #include <string>
@@ -17,6 +18,7 @@
 #include "engine/config.hpp"
 #include "engine/decide/state_change.hpp"
 #include "engine/flow/connection.hpp"
+#include "engine/flow/handlers.hpp"
 #include "engine/flow/volume.hpp"
 #include "engine/status.hpp"
 #include "io/buffer_pool.hpp"
@@ -83,6 +85,16 @@ class Resource {
   [[nodiscard]] ResourceStatus status() const;
   [[nodiscard]] Role role() const noexcept { return role_; }
 
+  // Handlers (handler_calls.cpp). What is left of them ends before the resource may go.
+  Task<void> stop_handlers() { return handlers_.stop(); }
+  Task<int> call_handler(Volume& volume, const char* handler);
+  Task<int> call_connection_handler(const char* handler);
+  // Runs beside everything else; nobody asks for its exit code.
+  void start_handler(Volume& volume, const char* handler);
+  // Closes what keeps the volumes open without being in use by anybody (kernel devices); false when
+  // somebody uses one.
+  std::function<Task<bool>()> let_go_of_devices;
+
   // Any state of any volume changed, or something a status display shows.
   io::Event changed;
 
@@ -102,6 +114,11 @@ class Resource {
   Task<void> finish_resync_as_target(Volume& volume, bool complete);
   Task<void> finish_resync_as_source(Volume& volume);
   void rotate_generation(Volume& volume);
+  // A policy made this Primary the victim of a split brain: becomes Secondary unless somebody uses
+  // it.
+  Task<bool> give_up_primary();
+  // The peer is as good as we are again: takes back what fence-peer did.
+  void unfence_peer();
   [[nodiscard]] std::size_t follow_ups_waiting() const noexcept { return pending_.size(); }
   // Waits until all follow-up work queued so far is done.
   Task<void> settled();
@@ -126,6 +143,9 @@ class Resource {
   Task<AdminResult> demote();
   Task<StateCode> change_cluster_wide(Volume& volume, StateDelta delta);
   Task<StateCode> try_promote(Volume& volume, bool force, bool& forced);
+  Task<void> run_handler(Volume& volume, const char* handler);
+  Task<void> run_connection_handler(const char* handler);
+  [[nodiscard]] const PeerConfig* peer_config() const noexcept;
   Task<void> drop_disk(Volume& volume);
   Task<void> give_back_disk(Volume& volume);
   Task<Status> settle_promotion(Volume& volume, bool forced);
@@ -143,6 +163,7 @@ class Resource {
   Memory memory_;
   std::string name_;
   ResourceOptions options_;
+  Handlers handlers_;  // frames of the connection wait in it
   Role role_ = Role::secondary;
   ConnectionState connection_state_ = ConnectionState::stand_alone;
   std::list<std::unique_ptr<Volume>>

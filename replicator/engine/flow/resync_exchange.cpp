@@ -65,6 +65,9 @@ Task<Status> Connection::bitmap_received(Volume& volume) {
 }
 
 Task<Status> Connection::start_as_source(Volume& volume) {
+  const bool allowed = co_await may_resync(volume, true);
+  if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
+  if (!allowed) co_return stand_alone("before-resync-source forbids the resync");
   if (!volume.has_disk()) co_return Status();  // it went meanwhile, and the resync with it
   GenerationSet& own = volume.backing_->superblock().generations;
   const std::uint64_t fresh = own.bitmap != 0 && own.bitmap != uuid_just_created
@@ -117,6 +120,10 @@ Task<Status> Connection::receive_sync_uuid(ConstBytes payload, Volume& volume) {
   const bool expected = volume.backing_ && (volume.state_.connection == C::wf_sync_uuid ||
                                             volume.state_.connection == C::behind);
   if (!expected) co_return Status(Fault::protocol_error, "sync identifier in the wrong state");
+  const bool allowed = co_await may_resync(volume, false);
+  if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
+  if (!allowed) co_return stand_alone("before-resync-target forbids the resync");
+  if (!volume.has_disk()) co_return Status();
   GenerationSet& own = volume.backing_->superblock().generations;
   own.set_current(word->uuid, volume.state_.role == Role::primary);
   own.bitmap = 0;
@@ -263,6 +270,7 @@ Task<void> Resource::finish_resync_as_target(Volume& volume, bool complete) {
             complete ? "complete" : "with failed blocks");
   change(volume, delta, true);
   retire_resync(volume);
+  start_handler(volume, "after-resync-target");
   co_await settled();
   if (connection_ && connection_->established()) connection_->send_state(volume);
 }
@@ -280,6 +288,7 @@ Task<void> Resource::finish_resync_as_source(Volume& volume) {
   log::info("{}/{} Resync done", name_, volume.number());
   change(volume, delta, true);
   retire_resync(volume);
+  unfence_peer();
   co_await settled();
 }
 

@@ -136,6 +136,7 @@ class Volume final : public io::BlockDevice {
   DiskOptions disk_options_;
   std::uint64_t exposed_uuid_ = 0;
   bool crashed_primary_ = false;
+  bool io_error_to_report_ = false;       // the handler local-io-error has not been called yet
   bool generation_owed_ = false;          // a new current UUID waits until I/O resumes
   std::uint64_t generation_changes_ = 0;  // rotations in memory …
   std::uint64_t generation_stable_ = 0;   // … and how many of them are on media

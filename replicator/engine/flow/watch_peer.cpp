@@ -47,6 +47,7 @@ std::uint64_t Connection::owed_read() const noexcept {
 }
 
 std::uint64_t Connection::owed_step() const noexcept {
+  if (in_handler_ != 0) return 0;  // the step is ours
   for (const std::unique_ptr<Volume>& volume : resource_.volumes()) {
     if (handshake_goes_on(volume->state().connection)) {
       return 1 + link_->data_reader.received_bytes();

@@ -314,7 +314,7 @@ TEST(ControlServerAccess, OnlyRootIsServed) {
   auto [near, far] = test::PipeStream::make();
   StrangersNetwork network(std::move(far));
   io::World& real = pair.n1.io();
-  io::World world{real.storage, network, real.clock, real.entropy};
+  io::World world{real.storage, network, real.clock, real.entropy, real.helper};
   Handler handler(real.clock);
   Server server(world, handler);
   ASSERT_TRUE(server.listen(std::string(path)).ok());
