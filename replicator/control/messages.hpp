@@ -18,7 +18,8 @@
 //   net-options       ""               LOCAL REMOTE      set-defaults; net options
 //   resource-options  resource         -                 set-defaults; resource options
 //   primary           minor            -                 force
-//   secondary, invalidate, invalidate-remote, outdate: object is a minor
+//   secondary, invalidate, invalidate-remote, outdate, pause-sync, resume-sync: object is a minor
+//   new-current-uuid  minor            -                 clear-bitmap
 //   down              resource         -                 -
 //   status, show      resource, minor or all
 //   get-gi            minor            -                 -

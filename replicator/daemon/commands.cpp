@@ -128,7 +128,8 @@ Task<Reply> Daemon::carry_out(const Request& request) {
   if (command == "secondary") co_return co_await secondary(request);
   if (command == "down") co_return co_await down(request);
   if (command == "detach" || command == "invalidate" || command == "invalidate-remote" ||
-      command == "outdate") {
+      command == "outdate" || command == "pause-sync" || command == "resume-sync" ||
+      command == "new-current-uuid") {
     co_return co_await on_volume(request);
   }
   co_return malformed("this command is not offered");
@@ -147,7 +148,8 @@ Reply Daemon::new_resource(const Request& request) {
   auto entry = std::make_shared<Entry>();
   entry->options = options;
   entry->peer_name = value(request, "peer-name");
-  entry->resource = std::make_unique<Resource>(reactor_.world(), memory_, request.object, options);
+  entry->resource = std::make_unique<Resource>(reactor_.world(), memory_, request.object, options,
+                                               &resync_order_);
   entry->resource->let_go_of_devices = [this, raw = entry.get()] { return release_devices(*raw); };
   resources_.emplace(request.object, std::move(entry));
   return Reply();
@@ -343,6 +345,16 @@ Task<Reply> Daemon::on_volume(const Request& request) {
   if (request.command == "outdate") {
     AdminResult outdated = co_await resource.outdate(number);
     co_return answer(std::move(outdated));
+  }
+  if (request.command == "pause-sync" || request.command == "resume-sync") {
+    const bool pause = request.command == "pause-sync";
+    AdminResult paused = co_await resource.pause_sync(number, pause);
+    co_return answer(std::move(paused));
+  }
+  if (request.command == "new-current-uuid") {
+    const bool clear = flag(request, "clear-bitmap");
+    AdminResult begun = co_await resource.new_current_uuid(number, clear);
+    co_return answer(std::move(begun));
   }
   const bool remote = request.command == "invalidate-remote";
   AdminResult invalidated = co_await resource.invalidate(number, remote);

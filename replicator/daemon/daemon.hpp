@@ -79,7 +79,7 @@ class Daemon final : public control::CommandHandler {
   Task<Reply> primary(const Request& request);
   Task<Reply> secondary(const Request& request);
   Task<Reply> down(const Request& request);
-  Task<Reply> on_volume(const Request& request);  // detach, invalidate, invalidate-remote, outdate
+  Task<Reply> on_volume(const Request& request);  // detach, invalidate, pause-sync and the like
   Task<Reply> wait_for(const Request& request, io::Stream& caller);
   Reply disk_options(const Request& request);
   Reply net_options(const Request& request);
@@ -103,6 +103,7 @@ class Daemon final : public control::CommandHandler {
   io::BufferPool incoming_;
   io::BufferPool replies_;
   Memory memory_;
+  ResyncOrder resync_order_;
   // Who waits for its turn keeps the entry, not the resource's place in here.
   std::map<std::string, std::shared_ptr<Entry>> resources_;
   control::Server server_;

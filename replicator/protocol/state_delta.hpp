@@ -23,7 +23,11 @@ struct StateDelta {
   StateDelta& peer_disk(DiskState state) noexcept {
     return put(13, 15, static_cast<std::uint32_t>(state));
   }
+  StateDelta& sync_paused_by_dependency(bool paused) noexcept {
+    return put(18, 1, paused ? 1U : 0U);
+  }
   StateDelta& sync_paused_by_peer(bool paused) noexcept { return put(19, 1, paused ? 1U : 0U); }
+  StateDelta& sync_paused_by_user(bool paused) noexcept { return put(20, 1, paused ? 1U : 0U); }
 
   // The state with the named fields replaced.
   [[nodiscard]] VolumeState applied_to(const VolumeState& state) const noexcept {

@@ -104,6 +104,7 @@ void Cluster::died(std::size_t which) {
   member.no_data_since = Instant::never();
   member.disconnected_until = Instant(-1);
   member.detached_until = Instant(-1);
+  member.sync_paused_until = Instant(-1);
   member.crash_countdown = 0;
   const auto longest = static_cast<std::uint64_t>(options_.reboot_delay_max.nanoseconds());
   member.reboot_at =
@@ -242,8 +243,16 @@ void Cluster::disks_may_go() {
 // A node that serves a diskless Primary begins a generation for it, which the Primary may never
 // come to use: then both have one of their own. The node that lacks nothing keeps its data.
 bool Cluster::resolve_split_brain() noexcept {
-  if (!disks_may_go_ || nodes_[0].stale == nodes_[1].stale) return false;
-  nodes_[nodes_[0].stale ? 0 : 1].discards = true;
+  if (!disks_may_go_ || (nodes_[0].lacks && nodes_[1].lacks)) return false;
+  if (!nodes_[0].stale && !nodes_[1].stale) return false;
+  std::size_t victim = nodes_[0].stale ? 0 : 1;
+  if (nodes_[0].stale && nodes_[1].stale) {
+    // Nothing was written into one of the two generations.
+    victim = nodes_[0].lacks ? 0 : 1;
+    if (nodes_[0].lacks == nodes_[1].lacks && primary_ == 1) victim = 0;
+  }
+  nodes_[other(victim)].stale = false;
+  nodes_[victim].discards = true;
   return true;
 }
 
@@ -263,6 +272,7 @@ void Cluster::agree() {
   if (!in_sync(nodes_[0].seen) || !in_sync(nodes_[1].seen)) return;
   ever_in_sync_ = true;
   nodes_[0].stale = nodes_[1].stale = false;
+  nodes_[0].lacks = nodes_[1].lacks = false;
   nodes_[0].discards = nodes_[1].discards = false;
   if (primary_ != nobody) {
     nodes_[other(primary_)].weak_since = nodes_[primary_].weak_since;
@@ -282,9 +292,10 @@ void Cluster::answered(NodeId node_id, ByteRange /*range*/, Instant began) {
   const bool peer_has_it = state.connection >= ConnectionState::connected &&
                            state.peer_disk == DiskState::up_to_date && !peer_failed;
   const bool never_here = member.bad_since < began;
-  if (!peer_has_it && !never_here) nodes_[other(which)].stale = true;
-  if (peer_has_it && state.disk != DiskState::up_to_date) member.stale = true;
-  if (never_here) member.stale = true;
+  Member& peer = nodes_[other(which)];
+  if (!peer_has_it && !never_here) peer.stale = peer.lacks = true;
+  if (peer_has_it && state.disk != DiskState::up_to_date) member.stale = member.lacks = true;
+  if (never_here) member.stale = member.lacks = true;
   if (member.no_data_since < began) {
     world_.fail(FailureKind::safety, "S6",
                 "a write was answered although no replica is UpToDate: " + describe());
@@ -358,6 +369,8 @@ void Cluster::manage_member(std::size_t which) {
     replicator->command(Verb::connect);
   } else if (disconnected_on_purpose && state.connection != ConnectionState::stand_alone) {
     replicator->command(Verb::disconnect);
+  } else if (state.sync_paused_by_user != (member.sync_paused_until > world_.now())) {
+    replicator->command(state.sync_paused_by_user ? Verb::resume_sync : Verb::pause_sync);
   } else {
     member.configured = true;
   }
@@ -369,6 +382,15 @@ void Cluster::want_disconnect(std::size_t which, Duration for_how_long) {
 
 void Cluster::want_detach(std::size_t which, Duration for_how_long) {
   nodes_[which].detached_until = world_.now() + for_how_long;
+}
+
+void Cluster::want_pause(std::size_t which, Duration for_how_long) {
+  nodes_[which].sync_paused_until = world_.now() + for_how_long;
+}
+
+void Cluster::invalidate(std::size_t which, bool remote) {
+  if (!both_good() || promoting_ != nobody) return;
+  replica(which)->command(remote ? Verb::invalidate_remote : Verb::invalidate);
 }
 
 bool Cluster::promotable(std::size_t which) noexcept {

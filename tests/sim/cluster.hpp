@@ -56,6 +56,9 @@ class Cluster final : public Application::Observer {
   void want_switch() noexcept { switching_ = true; }
   void want_disconnect(std::size_t which, Duration for_how_long);
   void want_detach(std::size_t which, Duration for_how_long);
+  void want_pause(std::size_t which, Duration for_how_long);
+  // Everything anew, towards this node or (remote) away from it; only while both are connected.
+  void invalidate(std::size_t which, bool remote);
 
   void kill(std::size_t which);
   void power_cut(std::size_t which, CutMode mode);
@@ -100,7 +103,8 @@ class Cluster final : public Application::Observer {
     VolumeState seen;       // as last observed
     bool attached = false;  // the boot commands, done
     bool configured = false;
-    bool stale = false;                        // lacks an answered write
+    bool stale = false;  // lacks an answered write, or the generation that one would belong to
+    bool lacks = false;  // lacks an answered write
     Instant bad_since = Instant::never();      // its disk is not UpToDate
     Instant no_data_since = Instant::never();  // neither is the peer's, as it knows
     Instant weak_since = Oracle::strong();
@@ -109,6 +113,7 @@ class Cluster final : public Application::Observer {
     bool syncing = false;   // was sync target of an unfinished resync
     Instant disconnected_until = Instant(-1);
     Instant detached_until = Instant(-1);
+    Instant sync_paused_until = Instant(-1);
     std::uint64_t crash_countdown = 0;  // disk operations; 0: none planned
     bool crash_with_power = false;
   };

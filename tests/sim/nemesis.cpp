@@ -31,6 +31,8 @@ const char* name(FaultKind kind) noexcept {
     case FaultKind::fence_and_take_over: return "fence-and-take-over";
     case FaultKind::detach: return "detach";
     case FaultKind::disk_error: return "disk-error";
+    case FaultKind::pause_sync: return "pause-sync";
+    case FaultKind::invalidate: return "invalidate";
   }
   return "?";
 }
@@ -183,6 +185,14 @@ void Nemesis::node_fault(FaultKind kind) {
       cluster_.want_detach(prng_.below(2), draw(Duration::milliseconds(10), Duration::seconds(3)));
       break;
     case FaultKind::disk_error: fail_disk(); break;
+    case FaultKind::pause_sync:
+      cluster_.want_pause(prng_.below(2), draw(Duration::milliseconds(10), Duration::seconds(5)));
+      break;
+    case FaultKind::invalidate: {
+      const std::size_t which = prng_.below(2);
+      cluster_.invalidate(which, prng_.chance(50));
+      break;
+    }
     default:  // fence and take over: the link goes, and the Primary is shot at once
       cluster_.network().cut_all(cluster_.node(0).id(), cluster_.node(1).id(), CutKind::silent);
       cluster_.power_cut(primary, CutMode::drawn);

@@ -31,8 +31,10 @@ enum class FaultKind : std::uint8_t {
   fence_and_take_over,
   detach,
   disk_error,
+  pause_sync,
+  invalidate,
 };
-inline constexpr std::size_t fault_kinds = 21;
+inline constexpr std::size_t fault_kinds = 23;
 const char* name(FaultKind kind) noexcept;
 
 class Nemesis {

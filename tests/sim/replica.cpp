@@ -22,6 +22,10 @@ const char* name(Verb verb) noexcept {
     case Verb::primary_force: return "primary --force";
     case Verb::secondary: return "secondary";
     case Verb::down: return "down";
+    case Verb::pause_sync: return "pause-sync";
+    case Verb::resume_sync: return "resume-sync";
+    case Verb::invalidate: return "invalidate";
+    case Verb::invalidate_remote: return "invalidate-remote";
   }
   return "?";
 }
@@ -73,6 +77,12 @@ Task<void> Replica::run_command(Verb verb) {
     case Verb::primary_force: result = co_await resource_->set_role(Role::primary, true); break;
     case Verb::secondary: result = co_await resource_->set_role(Role::secondary, false); break;
     case Verb::down: result = co_await resource_->down(); break;
+    case Verb::pause_sync: result = co_await resource_->pause_sync(volume_number, true); break;
+    case Verb::resume_sync: result = co_await resource_->pause_sync(volume_number, false); break;
+    case Verb::invalidate: result = co_await resource_->invalidate(volume_number, false); break;
+    case Verb::invalidate_remote:
+      result = co_await resource_->invalidate(volume_number, true);
+      break;
   }
   last_code_ = result.code;
   last_ok_ = result.ok();

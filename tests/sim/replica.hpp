@@ -38,6 +38,10 @@ enum class Verb : std::uint8_t {
   primary_force,
   secondary,
   down,
+  pause_sync,
+  resume_sync,
+  invalidate,
+  invalidate_remote,
 };
 const char* name(Verb verb) noexcept;
 

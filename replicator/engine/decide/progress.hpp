@@ -17,12 +17,26 @@ class SyncMarks {
     marks_.fill(Mark{now, total_blocks});
   }
   void update(Instant now, std::uint64_t left_blocks) noexcept {
-    if (now - marks_[last_].when < Duration::seconds(3)) return;
+    if (is_paused_ || now - marks_[last_].when < Duration::seconds(3)) return;
     if (left_blocks == marks_[last_].left) return;  // no progress, no mark
     last_ = (last_ + 1) % marks_.size();
     marks_[last_] = Mark{now, left_blocks};
   }
+  // Time between the two counts neither for the average nor for the window.
+  void pause(Instant now) noexcept {
+    paused_at_ = now;
+    is_paused_ = true;
+  }
+  void go_on(Instant now) noexcept {
+    if (!is_paused_) return;
+    is_paused_ = false;
+    const Duration gap = now - paused_at_;
+    started_ = started_ + gap;
+    for (Mark& mark : marks_)
+      mark.when = mark.when + gap;
+  }
   [[nodiscard]] SyncProgress progress(Instant now, std::uint64_t left_blocks) const noexcept {
+    if (is_paused_) now = paused_at_;
     SyncProgress progress;
     progress.active = true;
     progress.total_blocks = total_;
@@ -43,6 +57,8 @@ class SyncMarks {
   };
   std::uint64_t total_;
   Instant started_;
+  Instant paused_at_;
+  bool is_paused_ = false;
   std::array<Mark, 8> marks_{};
   std::size_t last_ = 0;
 };

@@ -41,7 +41,7 @@ void clamp_disks(VolumeState& s) noexcept {
 
 void settle_negotiation(VolumeState& s, const StateContext& context) noexcept {
   const bool same = (context.exposed_uuid | 1U) == (context.on_disk_current_uuid | 1U);
-  if (same || context.exposed_uuid == 0) {
+  if ((same && !context.peer_has_newer) || context.exposed_uuid == 0) {
     s.disk = context.attach_state.disk;
     s.peer_disk = context.attach_state.peer_disk;
   } else {

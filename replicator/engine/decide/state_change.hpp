@@ -57,6 +57,7 @@ struct StateContext {
   int agreed_version = 0;
   std::uint64_t exposed_uuid = 0;
   std::uint64_t on_disk_current_uuid = 0;
+  bool peer_has_newer = false;  // writes were answered that only the peer's disk has
   std::uint64_t bitmap_uuid = 0;
   VolumeState attach_state;  // what attaching alone would make of the disk
 };

@@ -76,7 +76,7 @@ class Connection {
 
   void send_state(Volume& volume);
   void send_state(Volume& volume, const VolumeState& state);
-  void send_uuids(Volume& volume);
+  void send_uuids(Volume& volume, std::uint64_t flags = 0);
   void send_sizes(Volume& volume, bool ask_for_answer);
   void send_sync_uuid(Volume& volume, std::uint64_t uuid);
   // Cluster-wide state change; volume null = connection level. The peer's code, or
@@ -144,7 +144,7 @@ class Connection {
   Status receive_sync_param(ConstBytes payload, Volume& volume);
   Task<Status> receive_sizes(ConstBytes payload, Volume& volume);
   Status adopt_peer_size(const Sizes& peer, Volume& volume);
-  Status receive_uuids(ConstBytes payload, Volume& volume);
+  Task<Status> receive_uuids(ConstBytes payload, Volume& volume);
   Task<Status> receive_state(ConstBytes payload, Volume& volume);
   Status receive_state_request(ConstBytes payload, Volume* volume, bool whole_connection);
   static void note_forced_promotion(Volume* volume, StateDelta delta);

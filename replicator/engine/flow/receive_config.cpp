@@ -132,20 +132,27 @@ Status Connection::adopt_peer_size(const Sizes& peer, Volume& volume) {
   return Status();
 }
 
-Status Connection::receive_uuids(ConstBytes payload, Volume& volume) {
+Task<Status> Connection::receive_uuids(ConstBytes payload, Volume& volume) {
   const Result<Uuids> peer = decode_uuids(payload);
-  if (!peer) return peer.error();
+  if (!peer) co_return peer.error();
   const bool diskless_primary =
       volume.state_.role == Role::primary && volume.state_.disk < D::inconsistent;
-  if (diskless_primary && volume.exposed_uuid_ != 0 &&
+  // The generation that the peer began for our writes may not have been told us.
+  const bool successor =
+      volume.peer_has_newer_ && same_generation(volume.exposed_uuid_, peer->bitmap);
+  if (diskless_primary && volume.exposed_uuid_ != 0 && !successor &&
       (volume.state_.connection < C::connected || volume.state_.peer_disk == D::diskless) &&
       !same_generation(volume.exposed_uuid_, peer->current)) {
-    return stand_alone("can only connect to data with the generation in use");
+    co_return stand_alone("can only connect to data with the generation in use");
   }
   volume.peer_.uuids = *peer;
   volume.peer_.uuids_during_change = true;
   if (volume.state_.disk < D::inconsistent) volume.exposed_uuid_ = peer->current;
-  return Status();
+  if ((peer->flags & uuid_flag_skip_initial_sync) != 0 && volume.has_disk() &&
+      link_->agreed_version >= 90) {
+    co_return co_await resource_.peer_skips_initial_sync(volume, peer->current);
+  }
+  co_return Status();
 }
 
 HandshakeSide Connection::my_side(const Volume& volume) const {

@@ -100,7 +100,7 @@ Task<Status> Connection::dispatch(const PacketHeader& header, Volume* volume) {
     case Packet::sync_param:
     case Packet::sync_param89: co_return receive_sync_param(payload, *volume);
     case Packet::sizes: co_return co_await receive_sizes(payload, *volume);
-    case Packet::uuids: co_return receive_uuids(payload, *volume);
+    case Packet::uuids: co_return co_await receive_uuids(payload, *volume);
     case Packet::state: co_return co_await receive_state(payload, *volume);
     case Packet::sync_uuid: co_return co_await receive_sync_uuid(payload, *volume);
     case Packet::out_of_sync: co_return receive_out_of_sync(payload, *volume);

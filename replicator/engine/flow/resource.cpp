@@ -9,14 +9,18 @@
 
 namespace replicator {
 
-Resource::Resource(io::World& world, Memory memory, std::string name, ResourceOptions options)
+Resource::Resource(io::World& world, Memory memory, std::string name, ResourceOptions options,
+                   ResyncOrder* order)
     : world_(world),
       memory_(memory),
       name_(std::move(name)),
       options_(std::move(options)),
-      handlers_(world) {}
+      handlers_(world),
+      order_(order != nullptr ? *order : own_order_) {
+  order_.add(*this);
+}
 
-Resource::~Resource() = default;
+Resource::~Resource() { order_.remove(*this); }
 
 Volume* Resource::volume(std::uint32_t number) noexcept {
   for (const std::unique_ptr<Volume>& volume : volumes_) {
@@ -49,6 +53,7 @@ StateContext Resource::context(const Volume& volume) const noexcept {
   context.fencing = volume.disk_options_.fencing;
   context.on_no_data = options_.on_no_data_accessible;
   context.exposed_uuid = volume.exposed_uuid_;
+  context.peer_has_newer = volume.peer_has_newer_;
   context.attach_state = volume.attach_state_;
   if (volume.backing_) {
     const GenerationSet& own = volume.backing_->superblock().generations;
@@ -92,8 +97,10 @@ StateCode Resource::change_all(StateDelta delta, bool hard) {
 void Resource::apply(Volume& volume, const VolumeState& next) {
   const VolumeState before = volume.state_;
   volume.state_ = next;
+  if (next.disk == DiskState::up_to_date) volume.peer_has_newer_ = false;
   // A resync ends with the state it belongs to, whoever ended that.
   if (!is_syncing(next.connection)) retire_resync(volume);
+  else if (volume.resync_) volume.resync_->state_changed();
   log::info("{}/{} {}", name_, volume.number(), describe_change(before, next));
   const Duties duties = after_change(before, next, context(volume));
   duties_at_once(volume, before, duties);
@@ -146,6 +153,7 @@ Task<void> Resource::follow_ups() {
 
 Task<void> Resource::follow_up(FollowUp item) {
   Volume& volume = *item.volume;
+  order_.reconsider();
   if (volume.io_error_to_report_) {
     // First the handler: it may end this node, and then the peer shall not know why.
     const int code = co_await call_handler(volume, "local-io-error");
@@ -262,6 +270,7 @@ Task<void> Resource::after_connection_loss() {
 
 void Resource::start_resync(Volume& volume, bool source) {
   retire_resync(volume);
+  ++volume.peer_.resyncs;
   volume.resync_ = std::make_unique<Resync>(volume, *connection_,
                                             source ? Resync::Side::source : Resync::Side::target);
   volume.resync_->start(connection_->link_tasks_);

@@ -19,6 +19,7 @@
 #include "engine/decide/state_change.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/handlers.hpp"
+#include "engine/flow/resync_order.hpp"
 #include "engine/flow/volume.hpp"
 #include "engine/status.hpp"
 #include "io/buffer_pool.hpp"
@@ -50,7 +51,9 @@ struct Memory {
 
 class Resource {
  public:
-  Resource(io::World& world, Memory memory, std::string name, ResourceOptions options);
+  // `order`: shared with the resources whose minors may be named in `resync-after`; null: alone.
+  Resource(io::World& world, Memory memory, std::string name, ResourceOptions options,
+           ResyncOrder* order = nullptr);
   Resource(const Resource&) = delete;
   Resource& operator=(const Resource&) = delete;
   ~Resource();
@@ -65,6 +68,8 @@ class Resource {
   Task<AdminResult> disconnect(bool force);
   Task<AdminResult> set_role(Role role, bool force);
   Task<AdminResult> invalidate(std::uint32_t number, bool remote);
+  Task<AdminResult> pause_sync(std::uint32_t number, bool pause);
+  Task<AdminResult> new_current_uuid(std::uint32_t number, bool clear_bitmap);
   Task<AdminResult> outdate(std::uint32_t number);
   // Everything down: demote, disconnect, detach. Volumes stay, unconfigured.
   Task<AdminResult> down();
@@ -109,6 +114,8 @@ class Resource {
   Task<void> after_connection_loss();
   Task<bool> flush_disks();
   void start_resync(Volume& volume, bool source);
+  // After a resync the peer's generations are ours.
+  static void peer_has_our_generations(Volume& volume) noexcept;
   void stop_resyncs();
   void resync_may_be_done();
   Task<void> finish_resync_as_target(Volume& volume, bool complete);
@@ -119,6 +126,10 @@ class Resource {
   Task<bool> give_up_primary();
   // The peer is as good as we are again: takes back what fence-peer did.
   void unfence_peer();
+  // P_UUIDS with "skip initial sync".
+  Task<Status> peer_skips_initial_sync(Volume& volume, std::uint64_t current);
+  // Nothing that this volume comes after is syncing.
+  [[nodiscard]] bool may_sync(const Volume& volume) const { return order_.may_sync(volume); }
   [[nodiscard]] std::size_t follow_ups_waiting() const noexcept { return pending_.size(); }
   // Waits until all follow-up work queued so far is done.
   Task<void> settled();
@@ -150,6 +161,8 @@ class Resource {
   Task<void> give_back_disk(Volume& volume);
   Task<Status> settle_promotion(Volume& volume, bool forced);
   Task<StateCode> demote_volume(Volume& volume);
+  void declare_both_up_to_date(Volume& volume);
+  Task<Status> store_generation(Volume& volume);
   Task<AdminResult> finish_attach(Volume& target);
   Task<AdminResult> refuse_attach(Volume& target, std::int32_t code, const char* why);
   Task<AdminResult> detach_volume(Volume& target, bool force);
@@ -164,6 +177,8 @@ class Resource {
   std::string name_;
   ResourceOptions options_;
   Handlers handlers_;  // frames of the connection wait in it
+  ResyncOrder own_order_;
+  ResyncOrder& order_;
   Role role_ = Role::secondary;
   ConnectionState connection_state_ = ConnectionState::stand_alone;
   std::list<std::unique_ptr<Volume>>

@@ -60,6 +60,7 @@ AdminResult Resource::delete_volume(std::uint32_t number) {
   if (found == nullptr) return AdminResult(admin_minor_invalid, "unknown volume");
   if (!can_delete(number)) return AdminResult(admin_minor_configured);
   std::erase_if(volumes_, [&](const auto& volume) { return volume.get() == found; });
+  order_.reconsider();
   changed.notify_all();
   return AdminResult();
 }
@@ -73,6 +74,8 @@ Task<AdminResult> Resource::attach(std::uint32_t number, BackingConfig backing,
   if (target->backing_ != nullptr) co_return AdminResult(admin_disk_configured);
   const std::int32_t conflict = fencing_conflict(options);
   if (conflict != 0) co_return AdminResult(conflict);
+  const std::int32_t order = order_.check(*target, options.resync_after_minor);
+  if (order != 0) co_return AdminResult(order);
   StateDelta attaching;
   attaching.disk(DiskState::attaching);
   const StateCode begun = change(*target, attaching, false);
@@ -122,7 +125,8 @@ Task<AdminResult> Resource::finish_attach(Volume& target) {
   target.crashed_primary_ = target.backing_->crashed_primary();
   target.attach_state_ = state_from_superblock(superblock.flags, target.disk_options_.fencing);
   const bool current = target.exposed_uuid_ == 0 ||
-                       same_generation(target.exposed_uuid_, superblock.generations.current) ||
+                       (same_generation(target.exposed_uuid_, superblock.generations.current) &&
+                        !target.peer_has_newer_) ||
                        target.state_.role != Role::primary ||
                        target.state_.peer_disk == DiskState::up_to_date;
   if (!current) {
@@ -310,12 +314,15 @@ AdminResult Resource::set_disk_options(std::uint32_t number, const DiskOptions& 
   if (target->backing_ == nullptr) return AdminResult(admin_no_disk);
   const std::int32_t conflict = fencing_conflict(options);
   if (conflict != 0) return AdminResult(conflict);
+  const std::int32_t order = order_.check(*target, options.resync_after_minor);
+  if (order != 0) return AdminResult(order);
   if (options.al_extents != target->disk_options_.al_extents) {
     // The log in use keeps its slots: what they cover must not change under writes (D4).
     log::info("{}/{} al-extents takes effect at the next attach", name_, number);
   }
   target->disk_options_ = options;
   target->backing_->set_options(options);
+  order_.reconsider();
   return AdminResult();
 }
 
@@ -334,33 +341,6 @@ AdminResult Resource::set_net_options(const NetOptions& options) {
   if (!refused.ok()) return refused;
   current = options;
   return AdminResult();
-}
-
-// Everything here is to be copied from (or, remote, to) the peer again.
-Task<AdminResult> Resource::invalidate(std::uint32_t number, bool remote) {
-  io::Semaphore::Take turn(admin_, 1);
-  co_await turn;
-  Volume* target = volume(number);
-  if (target == nullptr) co_return AdminResult(admin_minor_invalid, "unknown minor");
-  if (target->backing_ == nullptr) {
-    co_return AdminResult(static_cast<std::int32_t>(StateCode::is_diskless));
-  }
-  StateDelta delta;
-  if (connection_ && connection_->established()) {
-    delta.connection(remote ? ConnectionState::starting_sync_s : ConnectionState::starting_sync_t);
-    const StateCode code = co_await change_cluster_wide(*target, delta);
-    if (static_cast<int>(code) < 1) co_return AdminResult(static_cast<std::int32_t>(code));
-    co_await settled();
-    co_return AdminResult();
-  }
-  if (remote) co_return AdminResult(static_cast<std::int32_t>(StateCode::need_connection));
-  delta.disk(DiskState::inconsistent);
-  const StateCode code = change(*target, delta, false);
-  if (static_cast<int>(code) < 1) co_return AdminResult(static_cast<std::int32_t>(code));
-  const Status marked = co_await target->backing_->set_all_with_full_sync_flag();
-  if (!marked.ok()) co_return AdminResult(admin_meta_io);
-  co_await settled();
-  co_return AdminResult();
 }
 
 Task<AdminResult> Resource::outdate(std::uint32_t number) {

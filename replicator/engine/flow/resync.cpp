@@ -43,6 +43,7 @@ Resync::Resync(Volume& volume, Connection& connection, Side side)
 }
 
 void Resync::start(io::Gate& tasks) {
+  state_changed();  // it may begin paused
   tasks.start(counted(pace()));
   if (side_ == Side::source) return;
   tasks.start(counted(stabilize()));
@@ -131,9 +132,31 @@ Task<void> Resync::request_loop() {
   }
 }
 
+bool Resync::paused() const noexcept {
+  const ConnectionState state = volume_.state().connection;
+  return state == ConnectionState::paused_sync_s || state == ConnectionState::paused_sync_t;
+}
+
+// While it is paused nothing new is requested; what is under way arrives and is acknowledged.
+void Resync::state_changed() {
+  if (paused() == was_paused_) return;
+  was_paused_ = !was_paused_;
+  const Instant now = volume_.resource().world().clock.now();
+  log::info("{}/{} {}", volume_.resource().name(), volume_.number(),
+            was_paused_ ? "Resync suspended" : "Syncer continues.");
+  if (was_paused_) {
+    marks_.pause(now);
+    // Nothing is on its way to that extent yet: writes need not wait there (L2).
+    next_lock_.reset();
+  } else {
+    marks_.go_on(now);
+  }
+  progress_event_.notify_all();
+}
+
 // Sends one request; false when nothing can be requested now.
 bool Resync::request_next() {
-  if (budget_blocks_ == 0 || !volume_.has_disk()) return false;
+  if (budget_blocks_ == 0 || paused() || !volume_.has_disk()) return false;
   const Bitmap& bitmap = volume_.backing()->bitmap();
   const std::optional<ByteRange> range = next_resync_range(bitmap, position_, volume_.size());
   if (!range) {

@@ -59,6 +59,8 @@ class Resync {
   bool acknowledged(Packet command, ByteRange range);
   // Something changed that may let the target finish.
   void look_again() noexcept { progress_event_.notify_all(); }
+  // The volume's state did: the sync may be paused or go on.
+  void state_changed();
 
  private:
   struct Request {
@@ -72,6 +74,7 @@ class Resync {
   Task<void> finish_target();
   Task<void> counted(Task<void> task);
   bool request_next();
+  [[nodiscard]] bool paused() const noexcept;
   [[nodiscard]] bool worth_a_flush() const noexcept;
   void settle(ByteRange range, bool in_sync);
   Request* find(ByteRange range) noexcept;
@@ -92,6 +95,7 @@ class Resync {
   std::uint64_t answers_ = 0;
   std::uint64_t answered_blocks_ = 0;  // since the last step
   bool extent_busy_ = false;
+  bool was_paused_ = false;
   bool application_io_ = false;      // seen in the last step of the pacer
   bool flush_due_ = false;           // a step has passed since the last flush
   std::size_t unanswered_ = 0;       // of requests_

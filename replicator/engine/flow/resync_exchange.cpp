@@ -82,6 +82,7 @@ Task<Status> Connection::start_as_source(Volume& volume) {
   if (!volume.has_disk()) co_return Status();
   StateDelta delta;
   delta.connection(C::sync_source).peer_disk(D::inconsistent);
+  delta.sync_paused_by_dependency(!resource_.may_sync(volume));
   const StateCode code = resource_.change(volume, delta, true);
   if (static_cast<int>(code) < 1) co_return Status(Fault::protocol_error, "resync start");
   send_sync_uuid(volume, fresh);
@@ -129,6 +130,7 @@ Task<Status> Connection::receive_sync_uuid(ConstBytes payload, Volume& volume) {
   own.bitmap = 0;
   StateDelta delta;
   delta.connection(C::sync_target).disk(D::inconsistent);
+  delta.sync_paused_by_dependency(!resource_.may_sync(volume));
   const StateCode code = resource_.change(volume, delta, true);
   if (static_cast<int>(code) < 1) co_return Status(Fault::protocol_error, "resync start");
   const Status written = co_await volume.backing_->write_superblock();
@@ -169,6 +171,7 @@ Task<Status> Connection::read_for_resync(Volume& volume, BlockRequest request, B
   }
   io::BufferPool::Buffer buffer = co_await resource_.reply_buffers().take(request.bytes);
   if (!volume.has_disk()) co_return Status(Fault::no_good_data, "resync read");
+  const std::uint32_t resync = volume.peer_.resyncs;
   ResyncLock lock;
   while (!volume.backing_->try_lock_resync(range, lock)) {
     close_epoch();  // what is in doubt there becomes stable sooner
@@ -188,6 +191,8 @@ Task<Status> Connection::read_for_resync(Volume& volume, BlockRequest request, B
     volume.local_io_failed("resync read", moved, range);
     co_return Status(Fault::io_error, "resync read", -moved);
   }
+  // The target's disk went, and may be back: a later resync must not take this for its own (E3).
+  if (!volume.resync_ || volume.peer_.resyncs != resync) co_return Status();
   send_data_reply(volume, Packet::rs_data_reply, request.sector, request.block_id,
                   std::move(buffer));
   if (sabotage(Sabotage::clear_bit_without_proof)) volume.clear_out_of_sync(range);
@@ -209,8 +214,9 @@ Task<Status> Connection::receive_resync_data(const PacketHeader& header, Volume&
   const Result<ByteRange> range = checked_range(decoded->sector, bytes, volume.size());
   if (!range) co_return range.error();
   volume.net_received_ += bytes;
-  // What was under way when our disk went.
-  if (!volume.resync_ && !volume.has_disk()) co_return co_await link.data_reader.skip(bytes);
+  // What was under way when our disk went; it may be back.
+  const bool late = !volume.resync_ && (!volume.has_disk() || volume.peer_.resyncs != 0);
+  if (late) co_return co_await link.data_reader.skip(bytes);
   if (!expects_resync_data(volume, *range)) {
     co_return Status(Fault::protocol_error, "resync data that nobody asked for");
   }
@@ -264,6 +270,7 @@ Task<void> Resource::finish_resync_as_target(Volume& volume, bool complete) {
     own.set_current(peer.current, volume.state_.role == Role::primary);
     own.clear_bitmap();
     volume.exposed_uuid_ = own.current;
+    peer_has_our_generations(volume);
     delta.disk(D::up_to_date);
   }
   log::info("{}/{} Resync done ({})", name_, volume.number(),
@@ -275,6 +282,16 @@ Task<void> Resource::finish_resync_as_target(Volume& volume, bool complete) {
   if (connection_ && connection_->established()) connection_->send_state(volume);
 }
 
+void Resource::peer_has_our_generations(Volume& volume) noexcept {
+  if (!volume.peer_.uuids) return;
+  const GenerationSet& own = volume.backing_->superblock().generations;
+  Uuids& peer = *volume.peer_.uuids;
+  peer.current = own.current;
+  peer.bitmap = own.bitmap;
+  peer.history[0] = own.history[0];
+  peer.history[1] = own.history[1];
+}
+
 Task<void> Resource::finish_resync_as_source(Volume& volume) {
   const std::uint64_t failed = volume.resync_ ? volume.resync_->failed_blocks() : 0;
   if (volume.out_of_sync_blocks() > failed) {
@@ -282,7 +299,10 @@ Task<void> Resource::finish_resync_as_source(Volume& volume) {
                  volume.number(), volume.out_of_sync_blocks());
     co_return;
   }
-  if (volume.backing_) volume.backing_->superblock().generations.clear_bitmap();
+  if (volume.backing_) {
+    volume.backing_->superblock().generations.clear_bitmap();
+    peer_has_our_generations(volume);
+  }
   StateDelta delta;
   delta.connection(C::connected).peer_disk(D::up_to_date);
   log::info("{}/{} Resync done", name_, volume.number());

@@ -182,7 +182,7 @@ void Connection::send_sizes(Volume& volume, bool ask_for_answer) {
   link.send(Socket::data, Packet::sizes, static_cast<std::uint16_t>(volume.number()), mine);
 }
 
-void Connection::send_uuids(Volume& volume) {
+void Connection::send_uuids(Volume& volume, std::uint64_t flags) {
   if (!volume.backing_) return;
   const GenerationSet& own = volume.backing_->superblock().generations;
   Uuids mine;
@@ -194,7 +194,7 @@ void Connection::send_uuids(Volume& volume) {
   volume.dirty_bits_sent_ = mine.dirty_bits;
   const bool negotiates_bad_disk = volume.state_.disk == DiskState::negotiating &&
                                    volume.attach_state_.disk == DiskState::inconsistent;
-  mine.flags = (options_.discard_my_data ? uuid_flag_discard_my_data : 0U) |
+  mine.flags = flags | (options_.discard_my_data ? uuid_flag_discard_my_data : 0U) |
                (volume.crashed_primary_ ? uuid_flag_crashed_primary : 0U) |
                (negotiates_bad_disk ? uuid_flag_inconsistent : 0U);
   link_->send(Socket::data, Packet::uuids, static_cast<std::uint16_t>(volume.number()), mine);

@@ -41,7 +41,8 @@ struct PeerVolume {
   bool state_known = false;
   std::uint32_t sequence = 0;  // of data packets and block acks we sent (7.5)
   bool consider_resync = false;
-  bool state_sent = false;  // our first P_STATE is out, the handshake is in progress
+  std::uint32_t resyncs = 0;  // begun on this connection
+  bool state_sent = false;    // our first P_STATE is out, the handshake is in progress
 };
 
 class Volume final : public io::BlockDevice {
@@ -135,6 +136,7 @@ class Volume final : public io::BlockDevice {
   BackingConfig backing_config_;
   DiskOptions disk_options_;
   std::uint64_t exposed_uuid_ = 0;
+  bool peer_has_newer_ = false;  // the application wrote through the peer, without a disk here
   bool crashed_primary_ = false;
   bool io_error_to_report_ = false;       // the handler local-io-error has not been called yet
   bool generation_owed_ = false;          // a new current UUID waits until I/O resumes

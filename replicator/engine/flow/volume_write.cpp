@@ -215,6 +215,7 @@ Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, MirroredWrit
 // D7, G3.
 Task<Status> Volume::answered(bool here, bool there) {
   if (!here && !there) co_return Status(Fault::no_good_data, "write");
+  if (!here && state_.disk <= DiskState::negotiating) peer_has_newer_ = true;
   if (there || sabotage(Sabotage::answer_before_generation)) co_return Status();
   co_return co_await generation_settled();
 }

@@ -68,5 +68,24 @@ TEST(progress, blocks_marked_meanwhile_do_not_count_backwards) {
   EXPECT_EQ(more.recent_blocks, 0U);
 }
 
+TEST(progress, paused_time_does_not_count) {
+  SyncMarks marks(1000, at(0));
+  marks.update(at(3000), 900);
+  marks.pause(at(4000));
+  marks.update(at(60000), 899);
+  EXPECT_EQ(marks.progress(at(60000), 880).elapsed_ms, 4000U);
+  EXPECT_FALSE(marks.progress(at(400000), 880).stalled);
+  marks.go_on(at(64000));
+  const SyncProgress p = marks.progress(at(65000), 880);
+  EXPECT_EQ(p.elapsed_ms, 5000U);
+  EXPECT_EQ(p.recent_ms, 5000U);
+}
+
+TEST(progress, going_on_without_a_pause_changes_nothing) {
+  SyncMarks marks(1000, at(0));
+  marks.go_on(at(5000));
+  EXPECT_EQ(marks.progress(at(5000), 1000).elapsed_ms, 5000U);
+}
+
 }  // namespace
 }  // namespace replicator
