@@ -3,10 +3,14 @@
 #include <fmt/format.h>
 
 #include "base/mark.hpp"
+#include "tests/sim/split_brain_history.hpp"
 
 namespace replicator::sim {
 
 namespace {
+
+// One history of so many is about split brain.
+constexpr std::uint64_t split_brain_share = 12;
 
 struct Plan {
   ClusterOptions cluster;
@@ -224,8 +228,10 @@ Outcome run_history(const HistoryOptions& options) {
         ++(*static_cast<std::map<std::string, std::uint64_t>*>(context))[name];
       },
       &outcome.marks);
-  const Plan plan = draw_plan(world.stream("plan"), world.stream("modes"));
-  {
+  if (options.seed % split_brain_share == split_brain_share - 1) {
+    outcome.description = run_split_brain(world);
+  } else {
+    const Plan plan = draw_plan(world.stream("plan"), world.stream("modes"));
     History history(world, plan);
     history.run(outcome);
   }
