@@ -178,7 +178,7 @@ clean: ## remove build/
 PACKAGES := make ccache g++ liburing-dev libfuse3-dev fuse3 libboost-program-options-dev libexpected-dev libfmt-dev \
   nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev \
   iproute2 util-linux mount kmod e2fsprogs procps nftables fio drbd-utils nbdkit libnbd-bin python3-libnbd qemu-utils \
-  qemu-system-common shellcheck jq git
+  qemu-system-common qemu-system-x86 busybox-static cpio xz-utils shellcheck jq git
 # Preferred, not required: older point releases of Debian 12 do not have them.
 COMPILER_PACKAGES := clang-19 libclang-rt-19-dev clang-format-19
 
@@ -196,6 +196,10 @@ deps: ## install the Debian packages that building and testing need (root)
 .PHONY: check
 check: programs $(BUILD)/tests/unit $(BUILD)/tests/sim $(TEST_PROGRAMS) $(FUZZ_PROGRAMS) $(BUILD)/tests/nbd-memory-server ## build and run all tests that need no guest kernel
 	@tests/run.sh $(BUILD) $(or $(N),200)
+
+.PHONY: lab
+lab: programs ## against DRBD of a real kernel in an emulated guest (root; S=scenario[/pollux|/kernel])
+	@tests/lab/run $(S)
 
 .PHONY: demo
 demo: deps ## the main job on this machine: two nodes, mirror, takeover, link cut, resync, throughput (root)
