@@ -122,7 +122,7 @@ void Cluster::kill(std::size_t which) {
 void Cluster::power_cut(std::size_t which, CutMode mode) {
   if (!node(which).running()) return;
   node(which).power_cut(mode);
-  nodes_[which].weak_since = world_.now();
+  if (options_.disks[which].volatile_cache) nodes_[which].weak_since = world_.now();
   died(which);
   check_covered();
 }
@@ -148,7 +148,7 @@ void Cluster::power_cut_both(CutMode mode) {
   for (std::size_t i = 0; i < 2; ++i) {
     if (!node(i).running()) continue;
     node(i).power_cut(mode);
-    nodes_[i].weak_since = world_.now();
+    if (options_.disks[i].volatile_cache) nodes_[i].weak_since = world_.now();
     died(i);
   }
   check_covered();

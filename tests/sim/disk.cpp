@@ -242,6 +242,7 @@ std::int32_t SimDisk::carry_out(Pending& pending) {
     case DiskOp::discard: do_discard(pending); break;
     case DiskOp::zeroes: image_.write_zeroes(pending.range()); break;
   }
+  if (!options_.volatile_cache && pending.kind != DiskOp::read) put_on_media(pending.range());
   return pending.kind == DiskOp::read || pending.kind == DiskOp::write
              ? static_cast<std::int32_t>(pending.length)
              : 0;

@@ -51,6 +51,7 @@ struct DiskModel {
   bool zeroes_supported = true;
   std::uint32_t destage_percent =
       10;                       // chance that overwriting a cached sector destages the old one
+  bool volatile_cache = true;   // else what has completed is on media
   bool check_stability = true;  // the caller must not change a buffer that is being written
 };
 

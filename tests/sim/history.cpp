@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/mark.hpp"
+#include "engine/decide/write_ordering.hpp"
 #include "tests/sim/split_brain_history.hpp"
 
 namespace replicator::sim {
@@ -86,6 +87,15 @@ void draw_modes(Prng prng, ClusterOptions& options) {
   const std::uint64_t dice = prng.below(4);
   if (dice == 0) net.protocol = WireProtocol::a;
   if (dice == 1) net.protocol = WireProtocol::b;
+  // Without flushes only for disks that need none.
+  if (prng.chance(15)) {
+    replicator::DiskOptions& disk = options.replica.disk;
+    for (DiskModel& model : options.disks)
+      model.volatile_cache = false;
+    disk.disk_flushes = false;
+    disk.disk_drain = prng.chance(50);
+    disk.md_flushes = prng.chance(50);
+  }
 }
 
 Plan draw_plan(Prng prng, Prng modes) {
@@ -108,10 +118,11 @@ Plan draw_plan(Prng prng, Prng modes) {
   plan.fault_interval = Duration::milliseconds(static_cast<std::int64_t>(50 + prng.below(2000)));
   plan.safety_phase = plan.fault_interval * static_cast<std::int64_t>(6 + prng.below(10));
   plan.text = fmt::format(
-      "protocol={} disk={}+{} synced={} al={} clients={} ops={} faults={:#x} interval={}ms chop={} "
+      "protocol={} wo={} disk={}+{} synced={} al={} clients={} ops={} faults={:#x} interval={}ms "
+      "chop={} "
       "buffer={}",
       "?ABC"[static_cast<std::size_t>(plan.cluster.replica.net.protocol)],
-      plan.cluster.disk_bytes.value() >> 20U,
+      letter(write_ordering(plan.cluster.replica.disk)), plan.cluster.disk_bytes.value() >> 20U,
       plan.cluster.disk_bytes.value() % (1U << 20U) / sector_bytes, plan.cluster.synced_at_start,
       plan.cluster.replica.disk.al_extents, plan.cluster.workload.clients, plan.operations,
       plan.faults_enabled, plan.fault_interval.milliseconds(), plan.cluster.path.choppiness,

@@ -173,10 +173,9 @@ Task<void> Connection::clean_up_link() {
   read_slot_free_.notify_all();
   // D5, E2: every write in doubt is marked before its extents may cool down.
   log_.lose_all();
-  epoch_size_ = 0;
   epoch_lost_ = false;
-  ensure(epoch_active_ == 0);
-  in_sync_after_barrier_.clear();
+  ensure(peer_epochs_.active() == 0);
+  peer_epochs_.reset();
   forget_bitmap_transfer();
   co_await resource_.after_connection_loss();
   link_.reset();

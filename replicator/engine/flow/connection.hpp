@@ -20,6 +20,7 @@
 #include "engine/decide/handshake.hpp"
 #include "engine/decide/state_change.hpp"
 #include "engine/flow/establish.hpp"
+#include "engine/flow/peer_epochs.hpp"
 #include "engine/flow/peer_link.hpp"
 #include "engine/flow/transfer_log.hpp"
 #include "engine/flow/volume.hpp"
@@ -93,7 +94,7 @@ class Connection {
 
   // A disk failed that writes of the open epoch may have gone to: its cache is lost, whatever a
   // later flush of the others says.
-  void disk_lost() noexcept { epoch_lost_ = epoch_lost_ || epoch_size_ != 0; }
+  void disk_lost() noexcept { epoch_lost_ = epoch_lost_ || peer_epochs_.any_unacknowledged(); }
   // Ends the link because of `reason`; state changes at once, the rest follows in the life cycle.
   void fail(ConnectionState reason, const char* why);
 
@@ -171,7 +172,7 @@ class Connection {
 
   // Peer requests (peer_write.cpp).
   Task<void> peer_write(Volume& volume, Packet kind, DataHeader header, ByteRange range,
-                        io::BufferPool::Buffer data);
+                        io::BufferPool::Buffer data, PeerEpochs::Epoch& epoch);
   Task<void> serve_read(Volume& volume, BlockRequest request, ByteRange range);
   Task<Status> read_for_peer(Volume& volume, BlockRequest request, ByteRange range);
   Task<void> serve_resync(Volume& volume, BlockRequest request, ByteRange range);
@@ -187,8 +188,10 @@ class Connection {
   void send_data_reply(Volume& volume, Packet command, Sector sector, std::uint64_t block_id,
                        io::BufferPool::Buffer data);
   void refuse_write(Volume& volume, const DataHeader& header, std::uint32_t bytes);
-  void peer_write_done(Volume& volume, const DataHeader& header, ByteRange range, bool ok);
-  void peer_write_ended(Volume& volume) noexcept;
+  void peer_write_done(Volume& volume, const DataHeader& header, ByteRange range,
+                       PeerEpochs::Epoch& epoch, bool ok);
+  void peer_write_ended(Volume& volume, PeerEpochs::Epoch& epoch);
+  void acknowledge_epochs();
   [[nodiscard]] bool wants_receive_ack(const DataHeader& header) const noexcept;
   [[nodiscard]] bool wants_write_ack(const DataHeader& header) const noexcept;
 
@@ -241,17 +244,10 @@ class Connection {
   std::uint32_t serving_ = 0;  // reads for the peer
   io::Event served_;
 
-  // Peer writes since the last barrier (all volumes).
-  std::uint32_t epoch_size_ = 0;
-  std::uint32_t epoch_active_ = 0;
+  PeerEpochs peer_epochs_;
   io::Event epoch_drained_;
   io::Event peer_write_ended_;
   bool epoch_lost_ = false;
-  struct InSync {
-    Volume* volume;
-    ByteRange range;
-  };
-  std::vector<InSync> in_sync_after_barrier_;
 
   // Incoming bitmap of one volume at a time.
   // Drops a transfer that was begun; what was merged stays, and is counted.

@@ -1,6 +1,8 @@
 // Requests of the peer: its writes to our disk and its reads of our data.
 //   E4  overlapping writes are submitted in order of arrival
 //   E5  the epoch's barrier is acknowledged only when all of its writes are complete and flushed
+//   (as far
+//       as the method of write ordering says, decide/write_ordering)
 //   E3  bits that a mirrored write makes clean are cleared after that flush, not before
 //   D1  what was acknowledged as received is written, whatever becomes of the connection
 //   D7  a failed local write is reported and marked
@@ -17,6 +19,7 @@ namespace replicator {
 namespace {
 
 constexpr std::uint32_t peer_writes_max = 2048;  // under way at a time; then the peer waits (P6)
+constexpr std::size_t closed_epochs_max = 1024;  // that wait for an older one (P6)
 constexpr std::size_t in_sync_limit = 65536;  // more stay marked, which costs a resync and no data
 
 }  // namespace
@@ -28,7 +31,7 @@ bool Connection::may_write(const Volume& volume) noexcept {
 }
 
 Task<void> Connection::room_for_write() {
-  while (epoch_active_ >= peer_writes_max) {
+  while (peer_epochs_.active() >= peer_writes_max) {
     io::Event::Wait wait(peer_write_ended_);
     co_await wait;
   }
@@ -50,7 +53,7 @@ Task<Status> Connection::receive_write(const PacketHeader& header, Volume& volum
   volume.net_received_ += bytes;
   // The application is on the other node, and a resync makes room for it all the same.
   ++volume.application_requests_;
-  if (epoch_active_ >= peer_writes_max) co_await room_for_write();
+  if (peer_epochs_.active() >= peer_writes_max) co_await room_for_write();
   if (!volume.has_disk() || volume.state_.disk < DiskState::inconsistent) {
     refuse_write(volume, *decoded, bytes);
     co_return co_await link.data_reader.skip(bytes);
@@ -64,10 +67,9 @@ Task<Status> Connection::receive_write(const PacketHeader& header, Volume& volum
     const Status read = co_await link.data_reader.read_into(buffer.bytes());
     if (!read.ok()) co_return read;
   }
-  ++epoch_size_;
-  ++epoch_active_;
   ++volume.peer_unacknowledged_;
-  link_tasks_.start(peer_write(volume, Packet::data, *decoded, *range, std::move(buffer)));
+  link_tasks_.start(
+      peer_write(volume, Packet::data, *decoded, *range, std::move(buffer), peer_epochs_.begin()));
   co_return Status();
 }
 
@@ -83,22 +85,21 @@ Task<Status> Connection::receive_range(const PacketHeader& header, Volume& volum
   if (!range) co_return range.error();
   if (!may_write(volume))
     co_return Status(Fault::protocol_error, "write of a peer that is not Primary");
-  if (epoch_active_ >= peer_writes_max) co_await room_for_write();
+  if (peer_epochs_.active() >= peer_writes_max) co_await room_for_write();
   if (!volume.has_disk() || volume.state_.disk < DiskState::inconsistent) {
     refuse_write(volume, decoded->data, decoded->bytes);
     co_return Status();
   }
-  ++epoch_size_;
-  ++epoch_active_;
   ++volume.peer_unacknowledged_;
   io::BufferPool::Buffer none;
-  link_tasks_.start(peer_write(volume, header.command, decoded->data, *range, std::move(none)));
+  link_tasks_.start(peer_write(volume, header.command, decoded->data, *range, std::move(none),
+                               peer_epochs_.begin()));
   co_return Status();
 }
 
 // No usable disk: counted in the epoch's size, as the kernel does.
 void Connection::refuse_write(Volume& volume, const DataHeader& header, std::uint32_t bytes) {
-  ++epoch_size_;
+  peer_epochs_.refused();
   send_block_ack(volume, Packet::neg_ack, header.sector, bytes, header.block_id);
 }
 
@@ -114,7 +115,7 @@ bool Connection::wants_write_ack(const DataHeader& header) const noexcept {
 }
 
 Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header, ByteRange range,
-                                  io::BufferPool::Buffer data) {
+                                  io::BufferPool::Buffer data, PeerEpochs::Epoch& epoch) {
   // As the writer said before it sent this: when the link is lost nobody knows any more.
   const bool only_copy = volume.state_.peer_disk < DiskState::inconsistent;
   if (wants_receive_ack(header)) {
@@ -124,7 +125,7 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
   io::RangeLock::Turn turn(volume.incoming_writes_, range);
   co_await turn;
   if (link_->failed() && sabotage(Sabotage::drop_received_write)) {
-    peer_write_ended(volume);
+    peer_write_ended(volume, epoch);
     co_return;
   }
   ActivityHold hold;
@@ -133,7 +134,7 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
     const Status covered = co_await volume.backing_->cover(range, hold);
     if (!covered.ok()) {
       volume.local_io_failed("activity log", -covered.error_number(), range);
-      peer_write_done(volume, header, range, false);
+      peer_write_done(volume, header, range, epoch, false);
       co_return;
     }
     volume.mark_out_of_sync(range);
@@ -141,7 +142,7 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
   }
   // The disk may have gone while we waited.
   if (!volume.has_disk()) {
-    peer_write_done(volume, header, range, false);
+    peer_write_done(volume, header, range, epoch, false);
     co_return;
   }
   io::Op op;
@@ -158,11 +159,11 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
   const std::int32_t moved = co_await op;
   --volume.local_pending_;
   if (moved < 0) volume.local_io_failed("peer write", moved, range);
-  peer_write_done(volume, header, range, moved >= 0);
+  peer_write_done(volume, header, range, epoch, moved >= 0);
 }
 
 void Connection::peer_write_done(Volume& volume, const DataHeader& header, ByteRange range,
-                                 bool ok) {
+                                 PeerEpochs::Epoch& epoch, bool ok) {
   const auto bytes = static_cast<std::uint32_t>(range.length.value());
   if (!ok) {
     volume.mark_out_of_sync(range);
@@ -170,18 +171,20 @@ void Connection::peer_write_done(Volume& volume, const DataHeader& header, ByteR
   } else if (wants_write_ack(header)) {
     const bool in_sync = (header.flags & dp_may_set_in_sync) != 0 &&
                          is_syncing(volume.state_.connection) &&
-                         in_sync_after_barrier_.size() < in_sync_limit;
-    if (in_sync) in_sync_after_barrier_.push_back(InSync{&volume, range});
+                         epoch.in_sync.size() < in_sync_limit;
+    if (in_sync) epoch.in_sync.push_back(PeerEpochs::InSync{&volume, range});
     send_block_ack(volume, in_sync ? Packet::rs_write_ack : Packet::write_ack, header.sector, bytes,
                    header.block_id);
   }
-  peer_write_ended(volume);
+  peer_write_ended(volume, epoch);
 }
 
-void Connection::peer_write_ended(Volume& volume) noexcept {
+void Connection::peer_write_ended(Volume& volume, PeerEpochs::Epoch& epoch) {
   --volume.peer_unacknowledged_;
   if (peer_write_ended_.has_waiters()) peer_write_ended_.notify_all();
-  if (--epoch_active_ == 0) epoch_drained_.notify_all();
+  peer_epochs_.ended(epoch);
+  if (peer_epochs_.active() == 0) epoch_drained_.notify_all();
+  if (peer_epochs_.closed() != 0) acknowledge_epochs();
 }
 
 Task<Status> Connection::receive_barrier(const PacketHeader& /*header*/) {
@@ -190,24 +193,38 @@ Task<Status> Connection::receive_barrier(const PacketHeader& /*header*/) {
   if (!filled.ok()) co_return filled;
   const Result<Barrier> barrier = decode_barrier(link.data_reader.take(barrier_bytes));
   if (!barrier) co_return barrier.error();
-  if (epoch_size_ == 0) co_return Status(Fault::protocol_error, "barrier of an empty epoch");
+  if (peer_epochs_.open_is_empty()) {
+    co_return Status(Fault::protocol_error, "barrier of an empty epoch");
+  }
+  const bool ordered = resource_.write_ordering() != WriteOrdering::none;
   // Nothing of the next epoch is even read before this one is complete and flushed (E5).
-  while (epoch_active_ != 0) {
+  while (peer_epochs_.active() != 0 && (ordered || peer_epochs_.closed() >= closed_epochs_max)) {
     io::Event::Wait wait(epoch_drained_);
     co_await wait;
   }
-  const bool flushed = co_await resource_.flush_disks();
-  if (!flushed || epoch_lost_) co_return Status(Fault::io_error, "flush for a barrier");
-  for (const InSync& item : in_sync_after_barrier_)
-    item.volume->clear_out_of_sync(item.range);
-  in_sync_after_barrier_.clear();
-  BarrierAck ack;
-  ack.number = barrier->number;
-  ack.set_size = epoch_size_;
-  epoch_size_ = 0;
-  if (!link.failed()) link.send(Socket::meta, Packet::barrier_ack, 0, ack);
-  resource_.resync_may_be_done();
+  if (ordered) {
+    const bool flushed = co_await resource_.flush_disks();
+    if (!flushed) co_return Status(Fault::io_error, "flush for a barrier");
+  }
+  peer_epochs_.close(barrier->number);
+  acknowledge_epochs();
   co_return Status();
+}
+
+// Those that are complete, oldest first.
+void Connection::acknowledge_epochs() {
+  PeerLink& link = *link_;
+  while (PeerEpochs::Epoch* epoch = link.failed() ? nullptr : peer_epochs_.complete()) {
+    if (epoch_lost_) return fail(ConnectionState::network_failure, "a disk failed in an epoch");
+    for (const PeerEpochs::InSync& item : epoch->in_sync)
+      item.volume->clear_out_of_sync(item.range);
+    BarrierAck ack;
+    ack.number = epoch->number;
+    ack.set_size = epoch->size;
+    peer_epochs_.drop_front();
+    link.send(Socket::meta, Packet::barrier_ack, 0, ack);
+  }
+  resource_.resync_may_be_done();
 }
 
 void Connection::send_block_ack(Volume& volume, Packet command, Sector sector, std::uint32_t bytes,

@@ -235,6 +235,15 @@ Task<void> Resource::give_back_disk(Volume& volume) {
   volume.retired_disks_.push_back(std::move(volume.backing_));
 }
 
+WriteOrdering Resource::write_ordering() const noexcept {
+  WriteOrdering weakest = WriteOrdering::flush;
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
+    if (!volume->has_disk()) continue;
+    weakest = weaker(weakest, replicator::write_ordering(volume->disk_options_));
+  }
+  return weakest;
+}
+
 Task<bool> Resource::flush_disks() {
   bool all = true;
   for (const std::unique_ptr<Volume>& volume : volumes_) {

@@ -17,6 +17,7 @@
 
 #include "engine/config.hpp"
 #include "engine/decide/state_change.hpp"
+#include "engine/decide/write_ordering.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/handlers.hpp"
 #include "engine/flow/resync_order.hpp"
@@ -113,6 +114,7 @@ class Resource {
   void local_disk_failed(Volume& volume);
   Task<void> after_connection_loss();
   Task<bool> flush_disks();
+  [[nodiscard]] WriteOrdering write_ordering() const noexcept;
   void start_resync(Volume& volume, bool source);
   // After a resync the peer's generations are ours.
   static void peer_has_our_generations(Volume& volume) noexcept;
@@ -137,6 +139,7 @@ class Resource {
  private:
   static AdminResult not_offered(const NetOptions& options);
   [[nodiscard]] AdminResult refuse_options(const NetOptions& options) const;
+  void log_write_ordering() const;
   [[nodiscard]] bool fences_with_stonith() const noexcept;
   [[nodiscard]] std::int32_t fencing_conflict(const DiskOptions& options) const noexcept;
   struct FollowUp {

@@ -149,6 +149,7 @@ Task<AdminResult> Resource::finish_attach(Volume& target) {
   if (static_cast<int>(code) < 1) {
     co_return co_await refuse_attach(target, static_cast<std::int32_t>(code), "");
   }
+  log_write_ordering();
   if (connected) {
     connection_->send_sizes(target, false);
     connection_->send_uuids(target);
@@ -209,6 +210,10 @@ AdminResult Resource::not_offered(const NetOptions& options) {
     return AdminResult(admin_invalid_request, "allow-two-primaries is not offered; remove it");
   }
   return AdminResult();
+}
+
+void Resource::log_write_ordering() const {
+  log::info("{} Method to ensure write ordering: {}", name_, replicator::name(write_ordering()));
 }
 
 bool Resource::fences_with_stonith() const noexcept {
@@ -320,9 +325,11 @@ AdminResult Resource::set_disk_options(std::uint32_t number, const DiskOptions& 
     // The log in use keeps its slots: what they cover must not change under writes (D4).
     log::info("{}/{} al-extents takes effect at the next attach", name_, number);
   }
+  const WriteOrdering before = write_ordering();
   target->disk_options_ = options;
   target->backing_->set_options(options);
   order_.reconsider();
+  if (write_ordering() != before) log_write_ordering();
   return AdminResult();
 }
 

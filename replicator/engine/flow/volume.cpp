@@ -135,7 +135,7 @@ VolumeStatus Volume::status() const {
     status.meta_disk = backing_config_.meta_disk_path;
     status.meta_index = backing_config_.meta_index;
     status.out_of_sync_kib = out_of_sync_blocks() * (block_bytes / 1024);
-    status.write_ordering = disk_options_.disk_flushes ? 'f' : disk_options_.disk_drain ? 'd' : 'n';
+    status.write_ordering = letter(resource_.write_ordering());
     backing_->fill(status);
   }
   if (resync_) status.progress = resync_->progress();

@@ -107,7 +107,9 @@ class Volume final : public io::BlockDevice {
   Task<Status> cover_when_stable(ByteRange range, ActivityHold& hold);
   bool submit_local(io::Op& op, const Change& change);
   Task<bool> local_outcome(io::Op& local, bool submitted, ByteRange range);
-  Task<Status> finish_mirrored(io::Op& local, bool submitted, MirroredWrite& entry);
+  Task<Status> finish_mirrored(io::Op& local, bool submitted, bool disk_was_good,
+                               MirroredWrite& entry);
+  [[nodiscard]] bool keeps_answered(bool disk_was_good) const noexcept;
   Task<Status> answered(bool here, bool there);
   Task<Status> change_split(const Change& change);
   Task<Status> write_zero_data(ByteRange range);

@@ -86,6 +86,7 @@ Task<Status> Volume::flush_both() {
     ticket = connection->log().ticket();
   }
   bool here = false;
+  const bool disk_was_good = state_.disk == DiskState::up_to_date;
   if (has_disk()) {
     const BackingDevice::Use use(*backing_);
     io::Op op;
@@ -99,7 +100,9 @@ Task<Status> Volume::flush_both() {
   if (connection != nullptr && connection == resource_.connection()) {
     there = co_await connection->wait_stable(ticket);
   }
-  if (!here && !there) co_return Status(Fault::no_good_data, "flush");
+  if (!(here && keeps_answered(disk_was_good)) && !there) {
+    co_return Status(Fault::no_good_data, "flush");
+  }
   if (there) co_return Status();
   co_return co_await generation_settled();
 }

@@ -121,17 +121,24 @@ Task<Status> Volume::change_in_turn(const Change& request) {
   if (route == Route::mirror && request.kind == Kind::zeroes && !connection->can_send_zeroes()) {
     co_return Status(Fault::unsupported, "zeroes");  // change_split() writes data instead
   }
+  const bool disk_was_good = state_.disk == DiskState::up_to_date;
   io::Op local;
   if (route == Route::mirror) {
     MirroredWrite& entry = connection->mirror(*this, request, std::move(hold));
     const bool submitted = submit_local(local, request);
-    co_return co_await finish_mirrored(local, submitted, entry);
+    co_return co_await finish_mirrored(local, submitted, disk_was_good, entry);
   }
   if (route == Route::announce) connection->announce_out_of_sync(*this, request.range);
   else mark_out_of_sync(request.range);
   const bool submitted = submit_local(local, request);
   const bool local_ok = co_await local_outcome(local, submitted, request.range);
-  co_return co_await answered(local_ok, false);
+  const bool here = local_ok && keeps_answered(disk_was_good);
+  co_return co_await answered(here, false);
+}
+
+// S6: what only an Inconsistent disk took would be overwritten by its resync.
+bool Volume::keeps_answered(bool disk_was_good) const noexcept {
+  return disk_was_good || state_.disk == DiskState::up_to_date;
 }
 
 Task<bool> Volume::local_outcome(io::Op& local, bool submitted, ByteRange range) {
@@ -188,7 +195,8 @@ bool Volume::submit_local(io::Op& op, const Change& request) {
   return true;
 }
 
-Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, MirroredWrite& entry) {
+Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, bool disk_was_good,
+                                     MirroredWrite& entry) {
   const ByteRange range = entry.range;
   const bool local_ok = co_await local_outcome(local, submitted, range);
   if (!local_ok && !sabotage(Sabotage::trust_what_was_sent))
@@ -209,7 +217,8 @@ Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, MirroredWrit
                      (proven(entry.answer, entry.epoch_stable) || connection.established());
   --peer_pending_;
   connection.log().finish(entry, local_ok);
-  co_return co_await answered(local_ok, there);
+  const bool here = local_ok && keeps_answered(disk_was_good);
+  co_return co_await answered(here, there);
 }
 
 // D7, G3.

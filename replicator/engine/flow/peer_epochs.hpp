@@ -1,0 +1,79 @@
+// The peer's writes between two barriers, counted by the receiver over all volumes. One epoch is
+// open; closed ones are there only while nothing orders epochs (WriteOrdering::none), and end in
+// order.
+//   E5  an epoch is acknowledged after all of its writes, and after those before it
+#pragma once
+
+#include <cstdint>
+#include <list>
+#include <vector>
+
+#include "base/units.hpp"
+#include "protocol/packets.hpp"
+
+namespace replicator {
+
+class Volume;
+
+class PeerEpochs {
+ public:
+  // A range that a write made clean: its bits are cleared when the epoch is on media (E3).
+  struct InSync {
+    Volume* volume;
+    ByteRange range;
+  };
+  struct Epoch {
+    std::uint32_t size = 0;
+    std::uint32_t active = 0;
+    std::uint32_t number = 0;  // of its barrier, once closed
+    std::vector<InSync> in_sync;
+  };
+
+  PeerEpochs() : epochs_(1) {}
+
+  // A write of the open epoch that was refused counts in its size.
+  void refused() noexcept { ++epochs_.back().size; }
+  // One that is under way, until ended(). The reference stays valid until then.
+  Epoch& begin() {
+    Epoch& open = epochs_.back();
+    ++open.size;
+    ++open.active;
+    ++active_;
+    return open;
+  }
+  void ended(Epoch& epoch) noexcept {
+    --epoch.active;
+    --active_;
+  }
+
+  [[nodiscard]] bool open_is_empty() const noexcept { return epochs_.back().size == 0; }
+  // Writes in all epochs.
+  [[nodiscard]] std::uint32_t active() const noexcept { return active_; }
+  [[nodiscard]] bool any_unacknowledged() const noexcept {
+    return epochs_.size() > 1 || !open_is_empty();
+  }
+  [[nodiscard]] std::size_t closed() const noexcept { return epochs_.size() - 1; }
+
+  void close(std::uint32_t number) {
+    epochs_.back().number = number;
+    epochs_.emplace_back();
+  }
+  // The oldest closed epoch if all of its writes have ended, else null.
+  Epoch* complete() noexcept {
+    return closed() != 0 && epochs_.front().active == 0 ? &epochs_.front() : nullptr;
+  }
+  // Acknowledged: gone.
+  void drop_front() noexcept { epochs_.pop_front(); }
+
+  // The connection is gone; no write is under way any more.
+  void reset() {
+    epochs_.clear();
+    epochs_.emplace_back();
+  }
+
+ private:
+  std::list<Epoch> epochs_;  // oldest first, the last one is open
+  std::uint32_t active_ = 0;
+};
+
+}  // namespace replicator
