@@ -3,6 +3,7 @@
 #include <array>
 
 #include "control/option_field.hpp"
+#include "protocol/header.hpp"
 
 namespace replicator::control {
 namespace {
@@ -219,6 +220,8 @@ constexpr std::array table{
     text(net, "verify-alg", 63, field_of<&N::verify_alg>),
     boolean(net, "use-rle", true, field_of<&N::use_rle>),
     number(net, "socket-check-timeout", 0, 300, 0, field_of<&N::socket_check_timeout_tenths>),
+    number(net, "protocol-version-max", protocol_version_min, protocol_version_max,
+           protocol_version_max, field_of<&N::protocol_version_max>),
     text(net, "transport", 63),
     boolean(net, "load-balance-paths", false),
     boolean(net, "allow-remote-read", true),

@@ -78,6 +78,7 @@ struct NetOptions {
   std::string verify_alg;
   bool use_rle = true;
   std::uint32_t socket_check_timeout_tenths = 0;  // 0: ping-timeout
+  std::uint32_t protocol_version_max = 101;       // ours: the highest that is offered
   // Of one connection attempt, not configuration:
   bool discard_my_data = false;
   bool tentative = false;

@@ -11,9 +11,8 @@
 
 namespace replicator {
 
-// Offered. The codec knows versions from 86 on, but before 100 headers name no volume, and before
-// 95 a header cannot announce the amounts of data that we accept and send.
-inline constexpr int protocol_version_min = 100;
+// Offered, unless the configuration sets a lower limit. 86 is what DRBD 8.3.0 spoke.
+inline constexpr int protocol_version_min = 86;
 inline constexpr int protocol_version_max = 101;
 inline constexpr int protocol_version_before_features = 80;
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "protocol/header.hpp"
+
 namespace replicator {
 
 namespace {
@@ -51,16 +53,21 @@ Result<ConnectionFeatures> decode_connection_features(ConstBytes payload) {
   return value;
 }
 
-std::size_t encode(const ProtocolOptions& value, Bytes out) {
+std::size_t encode(const ProtocolOptions& value, int agreed_version, Bytes out) {
   write_be32(out, 0, value.protocol);
   write_be32(out, 4, value.after_sb_0pri);
   write_be32(out, 8, value.after_sb_1pri);
   write_be32(out, 12, value.after_sb_2pri);
   write_be32(out, 16, value.connection_flags);
   write_be32(out, 20, value.two_primaries);
+  if (agreed_version < 87) return protocol_fixed_bytes;
   const std::size_t length = std::min(value.integrity_alg.size(), algorithm_bytes - 1);
   write_name(out.subspan(protocol_fixed_bytes, length + 1), value.integrity_alg);
   return protocol_fixed_bytes + length + 1;
+}
+
+std::size_t encode(const ProtocolOptions& value, Bytes out) {
+  return encode(value, protocol_version_max, out);
 }
 
 Result<ProtocolOptions> decode_protocol_options(ConstBytes payload) {

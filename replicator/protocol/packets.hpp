@@ -64,6 +64,8 @@ struct ProtocolOptions {
   std::string integrity_alg;  // at most 63 characters
 };
 std::size_t encode(const ProtocolOptions& value, Bytes out);
+// Before 87 without the name.
+std::size_t encode(const ProtocolOptions& value, int agreed_version, Bytes out);
 Result<ProtocolOptions> decode_protocol_options(ConstBytes payload);
 
 // P_SYNC_PARAM and P_SYNC_PARAM89; the layout depends on the agreed version.

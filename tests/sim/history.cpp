@@ -57,6 +57,11 @@ void draw_network(Prng& prng, ClusterOptions& options) {
   net.use_rle = prng.chance(70);
 }
 
+void draw_version(Prng prng, ClusterOptions& options) {
+  if (!prng.chance(25)) return;
+  options.replica.net.protocol_version_max = 86 + static_cast<std::uint32_t>(prng.below(15));
+}
+
 void draw_engine(Prng& prng, ClusterOptions& options) {
   replicator::DiskOptions& disk = options.replica.disk;
   disk.al_extents = prng.chance(70) ? 7 : 1237;
@@ -98,13 +103,14 @@ void draw_modes(Prng prng, ClusterOptions& options) {
   }
 }
 
-Plan draw_plan(Prng prng, Prng modes) {
+Plan draw_plan(Prng prng, Prng modes, Prng versions) {
   Plan plan;
   plan.cluster.synced_at_start = prng.chance(60);
   draw_disks(prng, plan.cluster);
   draw_network(prng, plan.cluster);
   draw_engine(prng, plan.cluster);
   draw_modes(modes, plan.cluster);
+  draw_version(versions, plan.cluster);
   draw_workload(prng, plan.cluster);
   if (prng.chance(30)) {
     for (std::int32_t& ppm : plan.cluster.drift_ppm) {
@@ -118,10 +124,10 @@ Plan draw_plan(Prng prng, Prng modes) {
   plan.fault_interval = Duration::milliseconds(static_cast<std::int64_t>(50 + prng.below(2000)));
   plan.safety_phase = plan.fault_interval * static_cast<std::int64_t>(6 + prng.below(10));
   plan.text = fmt::format(
-      "protocol={} wo={} disk={}+{} synced={} al={} clients={} ops={} faults={:#x} interval={}ms "
-      "chop={} "
-      "buffer={}",
+      "protocol={} version={} wo={} disk={}+{} synced={} al={} clients={} ops={} faults={:#x} "
+      "interval={}ms chop={} buffer={}",
       "?ABC"[static_cast<std::size_t>(plan.cluster.replica.net.protocol)],
+      plan.cluster.replica.net.protocol_version_max,
       letter(write_ordering(plan.cluster.replica.disk)), plan.cluster.disk_bytes.value() >> 20U,
       plan.cluster.disk_bytes.value() % (1U << 20U) / sector_bytes, plan.cluster.synced_at_start,
       plan.cluster.replica.disk.al_extents, plan.cluster.workload.clients, plan.operations,
@@ -242,7 +248,8 @@ Outcome run_history(const HistoryOptions& options) {
   if (options.seed % split_brain_share == split_brain_share - 1) {
     outcome.description = run_split_brain(world);
   } else {
-    const Plan plan = draw_plan(world.stream("plan"), world.stream("modes"));
+    const Plan plan =
+        draw_plan(world.stream("plan"), world.stream("modes"), world.stream("versions"));
     History history(world, plan);
     history.run(outcome);
   }

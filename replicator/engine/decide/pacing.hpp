@@ -41,14 +41,14 @@ class ResyncPacer {
 };
 
 // The request that begins at or after `position` (in blocks): merged set bits, aligned to its own
-// power-of-two size, within one 16 MiB extent, at most 1 MiB, trimmed to the device. `Bits` offers
-// next_set(BitmapBlock) -> optional<BitmapBlock> and test(BitmapBlock).
+// power-of-two size, within one 16 MiB extent, at most `most_bytes`, trimmed to the device. `Bits`
+// offers next_set(BitmapBlock) -> optional<BitmapBlock> and test(BitmapBlock).
 template <class Bits>
 std::optional<ByteRange> next_resync_range(const Bits& bits, std::uint64_t position,
-                                           ByteCount device) {
+                                           ByteCount device, std::uint64_t most_bytes) {
   const std::optional<BitmapBlock> first = bits.next_set(BitmapBlock(position));
   if (!first) return std::nullopt;
-  constexpr std::uint64_t most = (1ULL << 20U) / block_bytes;
+  const std::uint64_t most = most_bytes / block_bytes;
   constexpr std::uint64_t per_extent = resync_extent_bytes / block_bytes;
   const std::uint64_t begin = first->value();
   const std::uint64_t last = ceil_div(device.value(), block_bytes);

@@ -21,6 +21,7 @@ struct WriteTerms {
   WireProtocol answer_at = WireProtocol::c;
   bool receive_ack = false;  // the peer is asked for it, besides the barrier ack …
   bool write_ack = true;     // … and for this
+  bool barrier = false;      // only the barrier ack will do
   bool operator==(const WriteTerms&) const noexcept = default;
 };
 
@@ -33,6 +34,8 @@ constexpr WriteTerms write_terms(WireProtocol protocol, int agreed_version, bool
   terms.answer_at = proof ? WireProtocol::c : protocol;
   terms.receive_ack = protocol == WireProtocol::b;
   terms.write_ack = protocol == WireProtocol::c || (agreed_version >= 100 && (syncing || proof));
+  // Before 95 no packet says that it must be stable.
+  terms.barrier = stable && agreed_version < 95;
   return terms;
 }
 
@@ -49,7 +52,9 @@ constexpr WriteVerdict judge_write(const WriteTerms& terms, PeerAnswer answer, b
     case PeerAnswer::refused:
     case PeerAnswer::lost: return WriteVerdict::unmirrored;
     case PeerAnswer::written:
-    case PeerAnswer::written_in_sync: return WriteVerdict::mirrored;
+    case PeerAnswer::written_in_sync:
+      if (!terms.barrier) return WriteVerdict::mirrored;
+      break;
     case PeerAnswer::received:
       if (terms.answer_at != WireProtocol::c) return WriteVerdict::mirrored;
       break;
@@ -58,7 +63,8 @@ constexpr WriteVerdict judge_write(const WriteTerms& terms, PeerAnswer answer, b
       break;
   }
   if (epoch_stable) return WriteVerdict::mirrored;
-  const bool only_barrier = terms.answer_at == WireProtocol::c && !terms.write_ack;
+  const bool asked = answer == PeerAnswer::pending || answer == PeerAnswer::received;
+  const bool only_barrier = terms.answer_at == WireProtocol::c && !(terms.write_ack && asked);
   return only_barrier ? WriteVerdict::wait_for_barrier : WriteVerdict::wait;
 }
 

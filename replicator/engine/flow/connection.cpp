@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "engine/decide/version_rules.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
 
@@ -211,13 +212,12 @@ MirroredWrite& Connection::mirror(Volume& volume, const Volume::Change& change, 
   header.block_id = entry.block_id;
   header.seq_num = next_sequence(volume);
   header.flags = 0;
-  if (link.agreed_version >= 100) {
-    if (terms.write_ack) header.flags |= dp_send_write_ack;
-    if (terms.receive_ack) header.flags |= dp_send_receive_ack;
-  }
+  if (terms.write_ack) header.flags |= dp_send_write_ack;
+  if (terms.receive_ack) header.flags |= dp_send_receive_ack;
   if (syncing) header.flags |= dp_may_set_in_sync;
-  if (change.stable && link.agreed_version >= 95) header.flags |= dp_fua;
+  if (change.stable) header.flags |= dp_fua;
   if (change.kind == Volume::Kind::zeroes) header.flags |= zero_flags(link, change.may_unmap);
+  header.flags = flags_to_peer(link.agreed_version, header.flags);
   PeerLink::Head head;
   const std::size_t at = header_bytes(link.agreed_version);
   if (change.kind == Volume::Kind::write) {
@@ -240,8 +240,21 @@ MirroredWrite& Connection::mirror(Volume& volume, const Volume::Change& change, 
   return entry;
 }
 
-bool Connection::can_send_zeroes() const noexcept {
-  return link_ && (link_->features & (feature_wzeroes | feature_trim)) != 0;
+bool Connection::can_send(const Volume& volume, const Volume::Change& change) const noexcept {
+  if (!link_) return false;
+  if (change.kind == Volume::Kind::write) return change.data.size() <= data_bytes_to_peer(volume);
+  return (link_->features & (feature_wzeroes | feature_trim)) != 0 &&
+         change.range.length.value() <= zeroes_bytes_to_peer();
+}
+
+std::uint32_t Connection::data_bytes_to_peer(const Volume& volume) const noexcept {
+  if (!link_) return data_bytes_max;
+  return replicator::data_bytes_to_peer(link_->agreed_version,
+                                        volume.peer_.sizes ? volume.peer_.sizes->max_bio_bytes : 0);
+}
+
+std::uint64_t Connection::zeroes_bytes_to_peer() const noexcept {
+  return replicator::zeroes_bytes_to_peer(link_ ? link_->features : features_offered);
 }
 
 void Connection::close_epoch() {

@@ -72,8 +72,11 @@ class Connection {
   void close_epoch();
   // True: all epochs up to the ticket are stable on the peer. False: the connection was lost first.
   Task<bool> wait_stable(std::uint64_t ticket);
-  // May zeroes and discards be sent as such; otherwise they travel as data.
-  [[nodiscard]] bool can_send_zeroes() const noexcept;
+  // Does it fit one packet of the agreed version; zeroes and discards otherwise travel as data, and
+  // data in pieces of data_bytes_to_peer().
+  [[nodiscard]] bool can_send(const Volume& volume, const Volume::Change& change) const noexcept;
+  [[nodiscard]] std::uint32_t data_bytes_to_peer(const Volume& volume) const noexcept;
+  [[nodiscard]] std::uint64_t zeroes_bytes_to_peer() const noexcept;
 
   void send_state(Volume& volume);
   void send_state(Volume& volume, const VolumeState& state);
@@ -127,6 +130,8 @@ class Connection {
   Task<std::optional<End>> exchange_features();
   Task<std::optional<End>> authenticate();
   void send_parameters();
+  void send_protocol();
+  bool volumes_fit_version();
   void send_sync_parameters(Volume& volume);
 
   // Data socket (receive_data.cpp, receive_config.cpp).
@@ -192,8 +197,6 @@ class Connection {
                        PeerEpochs::Epoch& epoch, bool ok);
   void peer_write_ended(Volume& volume, PeerEpochs::Epoch& epoch);
   void acknowledge_epochs();
-  [[nodiscard]] bool wants_receive_ack(const DataHeader& header) const noexcept;
-  [[nodiscard]] bool wants_write_ack(const DataHeader& header) const noexcept;
 
   // Meta socket (receive_meta.cpp).
   Task<void> meta_loop();

@@ -11,6 +11,7 @@
 
 #include "base/log.hpp"
 #include "base/sabotage.hpp"
+#include "engine/decide/version_rules.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
 
@@ -43,8 +44,9 @@ Task<Status> Connection::receive_write(const PacketHeader& header, Volume& volum
     const Status filled = co_await link.data_reader.fill(data_header_bytes, Duration::forever());
     if (!filled.ok()) co_return filled;
   }
-  const Result<DataHeader> decoded = decode_data_header(link.data_reader.take(data_header_bytes));
+  Result<DataHeader> decoded = decode_data_header(link.data_reader.take(data_header_bytes));
   if (!decoded) co_return decoded.error();
+  decoded->flags = flags_from_peer(link.agreed_version, decoded->flags, options_.protocol);
   if (!may_write(volume))
     co_return Status(Fault::protocol_error, "write of a peer that is not Primary");
   const std::uint32_t bytes = header.length - static_cast<std::uint32_t>(data_header_bytes);
@@ -77,9 +79,10 @@ Task<Status> Connection::receive_range(const PacketHeader& header, Volume& volum
   PeerLink& link = *link_;
   const Status filled = co_await link.data_reader.fill(range_header_bytes, Duration::forever());
   if (!filled.ok()) co_return filled;
-  const Result<RangeHeader> decoded =
-      decode_range_header(link.data_reader.take(range_header_bytes));
+  Result<RangeHeader> decoded = decode_range_header(link.data_reader.take(range_header_bytes));
   if (!decoded) co_return decoded.error();
+  decoded->data.flags =
+      flags_from_peer(link.agreed_version, decoded->data.flags, options_.protocol);
   const Result<ByteRange> range =
       checked_range(decoded->data.sector, decoded->bytes, volume.size());
   if (!range) co_return range.error();
@@ -103,22 +106,11 @@ void Connection::refuse_write(Volume& volume, const DataHeader& header, std::uin
   send_block_ack(volume, Packet::neg_ack, header.sector, bytes, header.block_id);
 }
 
-// Which acks the write asks for; before version 100 the protocol says so for all of them.
-bool Connection::wants_receive_ack(const DataHeader& header) const noexcept {
-  return link_->agreed_version >= 100 ? (header.flags & dp_send_receive_ack) != 0
-                                      : options_.protocol == WireProtocol::b;
-}
-
-bool Connection::wants_write_ack(const DataHeader& header) const noexcept {
-  return link_->agreed_version >= 100 ? (header.flags & dp_send_write_ack) != 0
-                                      : options_.protocol == WireProtocol::c;
-}
-
 Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header, ByteRange range,
                                   io::BufferPool::Buffer data, PeerEpochs::Epoch& epoch) {
   // As the writer said before it sent this: when the link is lost nobody knows any more.
   const bool only_copy = volume.state_.peer_disk < DiskState::inconsistent;
-  if (wants_receive_ack(header)) {
+  if ((header.flags & dp_send_receive_ack) != 0) {
     send_block_ack(volume, Packet::recv_ack, header.sector,
                    static_cast<std::uint32_t>(range.length.value()), header.block_id);
   }
@@ -168,7 +160,7 @@ void Connection::peer_write_done(Volume& volume, const DataHeader& header, ByteR
   if (!ok) {
     volume.mark_out_of_sync(range);
     send_block_ack(volume, Packet::neg_ack, header.sector, bytes, header.block_id);
-  } else if (wants_write_ack(header)) {
+  } else if ((header.flags & dp_send_write_ack) != 0) {
     const bool in_sync = (header.flags & dp_may_set_in_sync) != 0 &&
                          is_syncing(volume.state_.connection) &&
                          epoch.in_sync.size() < in_sync_limit;

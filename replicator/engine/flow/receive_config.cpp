@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "engine/decide/version_rules.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
@@ -76,9 +77,10 @@ Status Connection::receive_sync_param(ConstBytes payload, Volume& volume) {
   const Result<SyncParam> peer = decode_sync_param(payload, link_->agreed_version);
   if (!peer) return peer.error();
   if (volume.state_.connection == C::wf_report_params) {
-    if (peer->verify_alg != options_.verify_alg)
+    // What an older version does not name cannot differ.
+    if (link_->agreed_version >= 88 && peer->verify_alg != options_.verify_alg)
       return stand_alone("incompatible verify-alg settings");
-    if (peer->csums_alg != options_.csums_alg)
+    if (link_->agreed_version >= 89 && peer->csums_alg != options_.csums_alg)
       return stand_alone("incompatible csums-alg settings");
   }
   DiskOptions& own = volume.disk_options_;
@@ -372,7 +374,9 @@ Status Connection::receive_state_request(ConstBytes payload, Volume* volume,
     reply.code =
         static_cast<std::int32_t>(code == StateCode::nothing_to_do ? StateCode::success : code);
   }
-  link_->send(Socket::meta, whole_connection ? Packet::conn_st_chg_reply : Packet::state_chg_reply,
+  // Before 100 there is one kind of reply, as there is one kind of question.
+  const bool reply_whole = whole_connection && knows_volumes(link_->agreed_version);
+  link_->send(Socket::meta, reply_whole ? Packet::conn_st_chg_reply : Packet::state_chg_reply,
               static_cast<std::uint16_t>(volume != nullptr ? volume->number() : 0), reply);
   return Status();
 }
@@ -402,7 +406,7 @@ Task<std::int32_t> Connection::ask_peer(Volume* volume, std::uint32_t mask, std:
   StateChangeRequest request;
   request.mask = mask;
   request.value = value;
-  const bool whole = volume == nullptr && link.agreed_version >= 100;
+  const bool whole = volume == nullptr && knows_volumes(link.agreed_version);
   link.send(Socket::data, whole ? Packet::conn_st_chg_req : Packet::state_chg_req,
             static_cast<std::uint16_t>(volume != nullptr ? volume->number() : 0), request);
   while (established_ && !link.reply_arrived) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "engine/decide/version_rules.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
@@ -123,6 +124,9 @@ Task<Status> Connection::receive_request(const PacketHeader& header, Volume& vol
   if (!request) co_return request.error();
   const Result<ByteRange> range = checked_range(request->sector, request->bytes, volume.size());
   if (!range) co_return range.error();
+  if (!may_ask_for(link.agreed_version, request->bytes)) {
+    co_return Status(Fault::protocol_error, "request for more than a packet of the version holds");
+  }
   // P6: a bounded number of reads; the peer waits meanwhile.
   while (serving_ >= serving_limit) {
     io::Event::Wait wait(served_);

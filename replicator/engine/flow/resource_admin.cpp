@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "engine/admin_codes.hpp"
 #include "engine/decide/option_conflicts.hpp"
+#include "engine/decide/version_rules.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
 #include "metadata/layout.hpp"
@@ -340,6 +341,13 @@ AdminResult Resource::set_net_options(const NetOptions& options) {
                                 options.allow_two_primaries != current.allow_two_primaries ||
                                 options.cram_hmac_alg != current.cram_hmac_alg ||
                                 options.shared_secret != current.shared_secret;
+  // Nothing could tell an older peer.
+  const bool needs_100 = options.protocol != current.protocol ||
+                         options.allow_two_primaries != current.allow_two_primaries ||
+                         options.data_integrity_alg != current.data_integrity_alg;
+  if (needs_100 && connection_->established() && !knows_volumes(connection_->agreed_version())) {
+    return AdminResult(admin_need_apv_100);
+  }
   if (changes_protocol && connection_->established()) {
     return AdminResult(admin_invalid_request,
                        "this option can not be changed while connected; disconnect first");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "engine/decide/version_rules.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/volume.hpp"
 
@@ -45,7 +46,12 @@ Resync::Resync(Volume& volume, Connection& connection, Side side)
 void Resync::start(io::Gate& tasks) {
   state_changed();  // it may begin paused
   tasks.start(counted(pace()));
-  if (side_ == Side::source) return;
+  if (side_ == Side::source) {
+    if (source_ends_resync(connection_.agreed_version(), total_blocks_ == 0)) {
+      tasks.start(counted(finish_source()));
+    }
+    return;
+  }
   tasks.start(counted(stabilize()));
   tasks.start(counted(request_loop()));
 }
@@ -158,7 +164,8 @@ void Resync::state_changed() {
 bool Resync::request_next() {
   if (budget_blocks_ == 0 || paused() || !volume_.has_disk()) return false;
   const Bitmap& bitmap = volume_.backing()->bitmap();
-  const std::optional<ByteRange> range = next_resync_range(bitmap, position_, volume_.size());
+  const std::optional<ByteRange> range =
+      next_resync_range(bitmap, position_, volume_.size(), connection_.data_bytes_to_peer(volume_));
   if (!range) {
     // Start over for what was marked behind us, but only when no answer is outstanding.
     if (position_ != 0 && requests_.empty()) {
@@ -313,6 +320,7 @@ bool Resync::acknowledged(Packet command, ByteRange range) {
   if (command == Packet::rs_write_ack) volume_.clear_out_of_sync(range);
   else if (command == Packet::neg_ack) failed_blocks_ += blocks(range);
   else return false;
+  if (done()) progress_event_.notify_all();
   return true;
 }
 
@@ -321,6 +329,22 @@ Task<void> Resync::finish_target() {
   const bool alive = co_await connection_.ping_peer();
   if (!alive || stopping_) co_return;
   co_await volume_.resource().finish_resync_as_target(volume_, failed_blocks_ == 0);
+}
+
+// With an old peer: its last acknowledgement is the end.
+Task<void> Resync::finish_source() {
+  while (!stopping_) {
+    if (!done()) {
+      io::Event::Wait wait(progress_event_);
+      co_await wait;
+      continue;
+    }
+    const bool alive = co_await connection_.ping_peer();
+    if (!alive) co_return;
+    if (stopping_ || !done()) continue;
+    co_await volume_.resource().finish_resync_as_source(volume_);
+    co_return;
+  }
 }
 
 }  // namespace replicator

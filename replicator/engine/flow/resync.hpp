@@ -72,6 +72,7 @@ class Resync {
   Task<void> pace();
   Task<void> stabilize();
   Task<void> finish_target();
+  Task<void> finish_source();
   Task<void> counted(Task<void> task);
   bool request_next();
   [[nodiscard]] bool paused() const noexcept;

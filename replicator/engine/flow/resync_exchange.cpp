@@ -299,13 +299,14 @@ Task<void> Resource::finish_resync_as_source(Volume& volume) {
                  volume.number(), volume.out_of_sync_blocks());
     co_return;
   }
-  if (volume.backing_) {
+  if (failed == 0 && volume.backing_) {
     volume.backing_->superblock().generations.clear_bitmap();
     peer_has_our_generations(volume);
   }
   StateDelta delta;
-  delta.connection(C::connected).peer_disk(D::up_to_date);
-  log::info("{}/{} Resync done", name_, volume.number());
+  delta.connection(C::connected).peer_disk(failed == 0 ? D::up_to_date : D::inconsistent);
+  log::info("{}/{} Resync done ({})", name_, volume.number(),
+            failed == 0 ? "complete" : "with failed blocks");
   change(volume, delta, true);
   retire_resync(volume);
   unfence_peer();

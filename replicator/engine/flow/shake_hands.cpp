@@ -6,6 +6,7 @@
 #include <string>
 
 #include "base/log.hpp"
+#include "engine/decide/version_rules.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
 #include "protocol/challenge.hpp"
@@ -44,8 +45,8 @@ Task<std::optional<Connection::End>> Connection::exchange_features() {
   link.agreed_version = protocol_version_before_features;
   ConnectionFeatures mine;
   mine.version_min = protocol_version_min;
-  mine.version_max = protocol_version_max;
-  mine.flags = features_offered;
+  mine.version_max = options_.protocol_version_max;
+  mine.flags = features_for(mine.version_max);
   link.send(Socket::data, Packet::connection_features, 0, mine);
   PacketHeader header;
   ConstBytes payload;
@@ -60,21 +61,38 @@ Task<std::optional<Connection::End>> Connection::exchange_features() {
     log::error("{} connection: peer's ConnectionFeatures are malformed", resource_.name());
     co_return End::stand_alone;
   }
-  const int peer_max =
-      static_cast<int>(peer->version_max == 0 ? peer->version_min : peer->version_max);
-  if (protocol_version_max < static_cast<int>(peer->version_min) ||
-      protocol_version_min > peer_max) {
+  const std::optional<Agreement> agreed = agree(mine, *peer);
+  if (!agreed) {
     log::error("{} connection: incompatible DRBD dialects: I support {}-{}, peer supports {}-{}",
-               resource_.name(), protocol_version_min, protocol_version_max, peer->version_min,
-               peer_max);
+               resource_.name(), mine.version_min, mine.version_max, peer->version_min,
+               peer->version_max == 0 ? peer->version_min : peer->version_max);
     co_return End::stand_alone;
   }
-  link.agreed_version = std::min(static_cast<int>(protocol_version_max), peer_max);
-  link.features = features_offered & peer->flags;
+  link.agreed_version = agreed->version;
+  link.features = agreed->features;
   log::info(
       "{} connection: Handshake successful: Agreed network protocol version {}, features {:#x}",
       resource_.name(), link.agreed_version, link.features);
+  if (!volumes_fit_version()) co_return End::stand_alone;
+  if (options_.tentative && !knows_dry_run(link.agreed_version)) {
+    log::error("{} connection: --dry-run is not supported by peer", resource_.name());
+    co_return End::stand_alone;
+  }
   co_return std::optional<End>();
+}
+
+// A header of an old version names no volume: it can only mean volume 0.
+bool Connection::volumes_fit_version() {
+  if (knows_volumes(link_->agreed_version)) return true;
+  for (const std::unique_ptr<Volume>& volume : resource_.volumes()) {
+    if (volume->number() == 0) continue;
+    log::error(
+        "{} connection: protocol version {} knows only volume 0, and this resource has volume {}: "
+        "upgrade the peer, or raise protocol-version-max",
+        resource_.name(), link_->agreed_version, volume->number());
+    return false;
+  }
+  return true;
 }
 
 Task<std::optional<Connection::End>> Connection::authenticate() {
@@ -116,8 +134,7 @@ Task<std::optional<Connection::End>> Connection::authenticate() {
 
 // What both sides send, without waiting, once the protocol is agreed.
 void Connection::send_parameters() {
-  PeerLink& link = *link_;
-  link.send(Socket::data, Packet::protocol, 0, protocol_options());
+  send_protocol();
   for (const std::unique_ptr<Volume>& volume : resource_.volumes()) {
     volume->peer_ = PeerVolume();
     send_sync_parameters(*volume);
@@ -129,6 +146,15 @@ void Connection::send_parameters() {
     first.connection = ConnectionState::wf_connection;
     send_state(*volume, first);
   }
+}
+
+void Connection::send_protocol() {
+  PeerLink& link = *link_;
+  PeerLink::Head head;
+  const std::size_t at = header_bytes(link.agreed_version);
+  const std::size_t size = encode(protocol_options(), link.agreed_version, Bytes(head).subspan(at));
+  link.finish_head(head, Packet::protocol, 0, size);
+  link.data.push(ConstBytes(head.data(), at + size));
 }
 
 ProtocolOptions Connection::protocol_options() const {
@@ -169,9 +195,7 @@ void Connection::send_sizes(Volume& volume, bool ask_for_answer) {
   mine.disk_sectors = volume.backing_ ? to_sectors(volume.backing_->usable_bytes()).value() : 0;
   mine.user_sectors = volume.disk_options_.size_sectors;
   mine.current_sectors = ask_for_answer ? 0 : to_sectors(volume.size_).value();
-  mine.max_bio_bytes = link.agreed_version >= 100  ? 1U << 20U
-                       : link.agreed_version >= 95 ? 128U << 10U
-                                                   : 32U << 10U;
+  mine.max_bio_bytes = data_bytes_offered(link.agreed_version);
   const std::uint32_t block = volume.limits().block_bytes;
   QueueLimits limits;
   limits.physical_block_size = block;

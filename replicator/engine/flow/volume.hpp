@@ -113,6 +113,7 @@ class Volume final : public io::BlockDevice {
   Task<Status> answered(bool here, bool there);
   Task<Status> change_split(const Change& change);
   Task<Status> write_zero_data(ByteRange range);
+  Task<Status> write_in_pieces(const Change& change);
   [[nodiscard]] Status check(ByteRange range, bool writing) const noexcept;
   // Waits while application I/O is held back; refuses when it can't be served any more.
   [[nodiscard]] bool accepts_io_now() const noexcept;

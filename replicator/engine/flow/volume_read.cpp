@@ -4,6 +4,8 @@
 //        marked block is fetched from the source
 //   E10  a block that failed to read locally is served by the peer and marked
 //   D3   a flush waits for the local disk and for the peer's barrier acks of everything before it
+#include <algorithm>
+
 #include "base/sabotage.hpp"
 #include "engine/decide/route.hpp"
 #include "engine/flow/connection.hpp"
@@ -62,7 +64,20 @@ Task<Status> Volume::read_from_peer(ByteRange range, Bytes into) {
   Connection* connection = resource_.connection();
   if (connection == nullptr) co_return Status(Fault::no_good_data, "read");
   ++peer_pending_;
-  const Status status = co_await connection->read_from_peer(*this, range, into);
+  Status status;
+  // In as many requests as the answers need packets.
+  for (std::uint64_t done = 0; status.ok() && done < into.size();) {
+    if (connection != resource_.connection()) {
+      status = Status(Fault::connection_lost, "read from peer");
+      break;
+    }
+    const std::uint64_t count =
+        std::min<std::uint64_t>(connection->data_bytes_to_peer(*this), into.size() - done);
+    const ByteRange piece(ByteOffset(range.begin.value() + done), ByteCount(count));
+    const Bytes part = into.subspan(done, count);
+    status = co_await connection->read_from_peer(*this, piece, part);
+    done += count;
+  }
   --peer_pending_;
   co_return status;
 }

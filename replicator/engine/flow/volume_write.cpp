@@ -18,9 +18,9 @@ namespace replicator {
 
 namespace {
 
-// Longest zeroes in one packet; a multiple of the resync extent.
+// Longest zeroes at a time; a multiple of the resync extent.
 constexpr std::uint64_t zeroes_piece_bytes = 16ULL << 20U;
-// Zeroes as data: what every protocol version takes in one packet.
+// Zeroes as data.
 constexpr std::size_t zero_data_bytes = 32U << 10U;
 alignas(4096) constexpr std::array<std::byte, zero_data_bytes> zero_data{};
 
@@ -48,7 +48,27 @@ Task<Status> Volume::write(ByteRange range, ConstBytes data, bool force_unit_acc
   request.range = range;
   request.data = data;
   request.stable = force_unit_access;
-  co_return co_await change(request);
+  const Status status = co_await change(request);
+  if (status.fault() != Fault::unsupported) co_return status;
+  co_return co_await write_in_pieces(request);
+}
+
+// For a peer whose protocol version does not take it in one packet.
+Task<Status> Volume::write_in_pieces(const Change& whole) {
+  Change piece = whole;
+  for (std::uint64_t done = 0; done < whole.data.size();) {
+    const Connection* connection = resource_.connection();
+    const std::uint64_t most =
+        connection == nullptr ? data_bytes_max : connection->data_bytes_to_peer(*this);
+    const std::uint64_t count = std::min<std::uint64_t>(most, whole.data.size() - done);
+    piece.range = ByteRange(ByteOffset(whole.range.begin.value() + done), ByteCount(count));
+    piece.data = whole.data.subspan(done, count);
+    const Status status = co_await change(piece);
+    if (status.fault() == Fault::unsupported) continue;  // meanwhile it takes even less
+    if (!status.ok()) co_return status;
+    done += count;
+  }
+  co_return Status();
 }
 
 Task<Status> Volume::discard(ByteRange range) { co_return co_await write_zeroes(range, true); }
@@ -68,8 +88,11 @@ Task<Status> Volume::change_split(const Change& whole) {
   Change piece = whole;
   ByteOffset at = whole.range.begin;
   while (at < whole.range.end()) {
-    const std::uint64_t piece_end = std::min(
-        whole.range.end().value(), round_down(at.value(), zeroes_piece_bytes) + zeroes_piece_bytes);
+    const Connection* connection = resource_.connection();
+    const std::uint64_t most =
+        connection == nullptr ? zeroes_piece_bytes : connection->zeroes_bytes_to_peer();
+    const std::uint64_t piece_end =
+        std::min(whole.range.end().value(), round_down(at.value(), most) + most);
     piece.range = ByteRange(at, ByteOffset(piece_end) - at);
     const Status status = co_await change(piece);
     if (status.fault() == Fault::unsupported) {
@@ -93,7 +116,7 @@ Task<Status> Volume::write_zero_data(ByteRange range) {
         std::min<std::uint64_t>((range.end() - at).value(), zero_data_bytes);
     piece.range = ByteRange(at, ByteCount(count));
     piece.data = ConstBytes(zero_data).first(count);
-    const Status status = co_await change(piece);
+    const Status status = co_await write_in_pieces(piece);
     if (!status.ok()) co_return status;
     at = ByteOffset(at.value() + count);
   }
@@ -118,8 +141,8 @@ Task<Status> Volume::change_in_turn(const Change& request) {
   const Route route = route_write(state_);
   if (route == Route::refuse) co_return Status(Fault::no_good_data, "write");
   Connection* connection = resource_.connection();
-  if (route == Route::mirror && request.kind == Kind::zeroes && !connection->can_send_zeroes()) {
-    co_return Status(Fault::unsupported, "zeroes");  // change_split() writes data instead
+  if (route == Route::mirror && !connection->can_send(*this, request)) {
+    co_return Status(Fault::unsupported, "in one packet");  // the caller takes it apart
   }
   const bool disk_was_good = state_.disk == DiskState::up_to_date;
   io::Op local;

@@ -35,7 +35,8 @@ TEST(OptionTable, DefaultsAreThoseOfTheStructs) {
 TEST(OptionTable, EveryActedOptionIsAppliedAndPrintedBack) {
   for (const Option& option : all_options()) {
     if (option.field == nullptr || option.one_shot) continue;
-    std::string text = option.type == OptionType::text ? "word" : std::to_string(option.maximum);
+    const std::int64_t number = option.preset == option.maximum ? option.minimum : option.maximum;
+    std::string text = option.type == OptionType::text ? "word" : std::to_string(number);
     if (option.type == OptionType::enumeration) text = option.words[1].word;
     if (option.type == OptionType::boolean) text = option.preset != 0 ? "no" : "yes";
     const OptionMap map{{std::string(option.name), text}};

@@ -271,7 +271,7 @@ TEST(resync_range, merged_and_aligned) {
   for (const RangeRow& row : rows) {
     SCOPED_TRACE(row.what);
     const std::optional<ByteRange> range =
-        next_resync_range(row.bits, row.position, ByteCount(row.device));
+        next_resync_range(row.bits, row.position, ByteCount(row.device), 1U << 20U);
     ASSERT_EQ(range.has_value(), row.length != 0);
     if (!range) continue;
     EXPECT_EQ(range->begin.value(), row.begin);

@@ -42,6 +42,10 @@ TEST(WriteTerms, FollowFromTheProtocolAndFromWhatThisNodeCanVouchFor) {
       {A, 97, false, false, false, {C, false, false}},
       {B, 97, true, true, false, {C, true, false}},
       {C, 97, true, true, false, {C, false, true}},
+      // An even older one cannot be told that it must be on stable storage.
+      {C, 94, true, false, false, {C, false, true}},
+      {C, 94, true, true, false, {C, false, true, true}},
+      {A, 94, true, true, false, {C, false, false, true}},
   };
   for (const Row& row : rows) {
     const WriteTerms terms =
@@ -63,6 +67,7 @@ TEST(JudgeWrite, WaitsForWhatTheProtocolSays) {
   constexpr WriteTerms c{C, false, true};
   constexpr WriteTerms proof_by_barrier{C, false, false};
   constexpr WriteTerms proof_after_receipt{C, true, false};
+  constexpr WriteTerms on_media{C, false, true, true};
   const std::vector<Row> rows = {
       {a, P::pending, false, false, V::wait},
       {a, P::pending, true, false, V::mirrored},
@@ -76,6 +81,12 @@ TEST(JudgeWrite, WaitsForWhatTheProtocolSays) {
       {proof_by_barrier, P::pending, true, true, V::mirrored},
       {proof_after_receipt, P::received, true, false, V::wait_for_barrier},
       {proof_after_receipt, P::received, true, true, V::mirrored},
+      {on_media, P::pending, true, false, V::wait},
+      {on_media, P::written, true, false, V::wait_for_barrier},
+      {on_media, P::written_in_sync, true, false, V::wait_for_barrier},
+      {on_media, P::written, true, true, V::mirrored},
+      {on_media, P::refused, true, false, V::unmirrored},
+      {on_media, P::lost, true, false, V::unmirrored},
   };
   for (const Row& row : rows) {
     EXPECT_EQ(
