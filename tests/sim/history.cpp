@@ -57,9 +57,10 @@ void draw_network(Prng& prng, ClusterOptions& options) {
   net.use_rle = prng.chance(70);
 }
 
+// From 91 on: two older nodes that lost the last messages of a resync wait for a human decision.
 void draw_version(Prng prng, ClusterOptions& options) {
   if (!prng.chance(25)) return;
-  options.replica.net.protocol_version_max = 86 + static_cast<std::uint32_t>(prng.below(15));
+  options.replica.net.protocol_version_max = 91 + static_cast<std::uint32_t>(prng.below(10));
 }
 
 void draw_engine(Prng& prng, ClusterOptions& options) {
