@@ -70,6 +70,10 @@ struct ParsedOption {
 };
 ParsedOption parse_option(const Option& option, std::string_view text);
 
+// A position or size of a command's own option, in sectors unless K, M, G say otherwise. An empty
+// text leaves it open; false: not a number.
+bool read_sectors(std::string_view text, std::optional<std::uint64_t>& sectors) noexcept;
+
 // Canonical text of a value: "30720k", "0s", "yes", "discard-zero-changes".
 std::string option_text(const Option& option, const OptionValue& value);
 

@@ -148,6 +148,15 @@ ParsedOption parse_option(const Option& option, std::string_view text) {
   return {};
 }
 
+bool read_sectors(std::string_view text, std::optional<std::uint64_t>& sectors) noexcept {
+  sectors.reset();
+  if (text.empty()) return true;
+  const Scaled read = read_number(text, OptionUnit::sectors);
+  if (!read.valid || read.too_big) return false;
+  sectors = static_cast<std::uint64_t>(read.number);
+  return true;
+}
+
 std::string option_text(const Option& option, const OptionValue& value) {
   switch (option.type) {
     case OptionType::flag:

@@ -129,7 +129,7 @@ Task<Reply> Daemon::carry_out(const Request& request) {
   if (command == "down") co_return co_await down(request);
   if (command == "detach" || command == "invalidate" || command == "invalidate-remote" ||
       command == "outdate" || command == "pause-sync" || command == "resume-sync" ||
-      command == "new-current-uuid") {
+      command == "new-current-uuid" || command == "verify") {
     co_return co_await on_volume(request);
   }
   co_return malformed("this command is not offered");
@@ -341,6 +341,14 @@ Task<Reply> Daemon::on_volume(const Request& request) {
     const bool force = flag(request, "force");
     AdminResult detached = co_await resource.detach(number, force);
     co_return answer(std::move(detached));
+  }
+  if (request.command == "verify") {
+    std::optional<std::uint64_t> start;
+    std::optional<std::uint64_t> stop;
+    if (!control::read_sectors(value(request, "start"), start)) co_return malformed("--start");
+    if (!control::read_sectors(value(request, "stop"), stop)) co_return malformed("--stop");
+    AdminResult verified = co_await resource.verify(number, start, stop);
+    co_return answer(std::move(verified));
   }
   if (request.command == "outdate") {
     AdminResult outdated = co_await resource.outdate(number);

@@ -2,6 +2,7 @@
 //   P3  comparison of secrets is constant-time
 #pragma once
 
+#include <array>
 #include <cstddef>
 #include <memory>
 #include <string>
@@ -9,6 +10,7 @@
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
+#include "protocol/header.hpp"
 
 namespace replicator {
 
@@ -20,6 +22,16 @@ bool digest_known(std::string_view name);
 Result<std::size_t> hmac(std::string_view digest, std::string_view secret, ConstBytes message,
                          Bytes out);
 bool equal_constant_time(ConstBytes a, ConstBytes b) noexcept;
+
+// A digest that came with a packet; by value, so that it may wait for its block.
+struct ReceivedDigest {
+  std::array<std::byte, digest_bytes_max> bytes{};
+  std::size_t size = 0;
+
+  ReceivedDigest() noexcept = default;
+  explicit ReceivedDigest(ConstBytes from) noexcept : size(from.size()) { copy_bytes(bytes, from); }
+  [[nodiscard]] ConstBytes view() const noexcept { return ConstBytes(bytes).first(size); }
+};
 
 // An unkeyed digest of blocks, as verify-alg, csums-alg and data-integrity-alg name it. One object
 // is used by one thread; its context is made once, so that hashing a block takes no memory.

@@ -370,9 +370,12 @@ Duties after_change(const VolumeState& o, const VolumeState& n,
   const bool peer_attached = o.peer_disk == D::diskless && n.peer_disk > D::diskless && connected &&
                              o.connection >= C::connected;
   if (peer_attached) duties.send_uuids = true;
-  duties.send_state =
-      connected && (own_disk_going || pause_changed || newly_connected || became_inconsistent ||
-                    peer_attached || (n.connection == C::ahead && o.connection != C::ahead));
+  // The peer does not know the stop sector. Versions 97 to 99 and from 101 on listen to that.
+  const bool verify_ended = o.connection == C::verify_s && n.connection == C::connected &&
+                            context.agreed_version >= 97 && context.agreed_version != 100;
+  duties.send_state = connected && (own_disk_going || verify_ended || pause_changed ||
+                                    newly_connected || became_inconsistent || peer_attached ||
+                                    (n.connection == C::ahead && o.connection != C::ahead));
   const bool sync_ended = o.connection > C::connected && n.connection <= C::connected;
   // After a crash the activity log will no longer speak for the disk (E2).
   const bool log_forgotten = log_counts(o) && !log_counts(n);

@@ -25,11 +25,12 @@ std::uint32_t zero_flags(const PeerLink& link, bool may_unmap) {
 
 }  // namespace
 
-Connection::Connection(Resource& resource, PeerConfig peer, NetOptions options,
+Connection::Connection(Resource& resource, PeerConfig peer, NetOptions options, Digests digests,
                        std::string peer_name)
     : resource_(resource),
       peer_(std::move(peer)),
       options_(std::move(options)),
+      digests_(std::move(digests)),
       peer_name_(std::move(peer_name)),
       log_(transfer_log_entries),
       pending_reads_(pending_read_slots, nullptr) {}

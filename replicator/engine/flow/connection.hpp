@@ -19,6 +19,7 @@
 #include "engine/config.hpp"
 #include "engine/decide/handshake.hpp"
 #include "engine/decide/state_change.hpp"
+#include "engine/flow/digests.hpp"
 #include "engine/flow/establish.hpp"
 #include "engine/flow/peer_epochs.hpp"
 #include "engine/flow/peer_link.hpp"
@@ -39,7 +40,8 @@ inline constexpr std::int32_t connection_was_lost = INT32_MIN;
 
 class Connection {
  public:
-  Connection(Resource& resource, PeerConfig peer, NetOptions options, std::string peer_name);
+  Connection(Resource& resource, PeerConfig peer, NetOptions options, Digests digests,
+             std::string peer_name);
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
   ~Connection();
@@ -55,6 +57,7 @@ class Connection {
   [[nodiscard]] const std::string& peer_name() const noexcept { return peer_name_; }
   [[nodiscard]] NetOptions& options() noexcept { return options_; }
   [[nodiscard]] const NetOptions& options() const noexcept { return options_; }
+  [[nodiscard]] Digests& digests() noexcept { return digests_; }
   [[nodiscard]] TransferLog& log() noexcept { return log_; }
   [[nodiscard]] PeerLink* link() noexcept { return link_.get(); }
   // Handshake done, not failed.
@@ -82,6 +85,8 @@ class Connection {
   void send_state(Volume& volume, const VolumeState& state);
   void send_uuids(Volume& volume, std::uint64_t flags = 0);
   void send_sizes(Volume& volume, bool ask_for_answer);
+  // Options were changed here while connected: the peer follows in what both must agree upon.
+  void announce_options();
   void send_sync_uuid(Volume& volume, std::uint64_t uuid);
   // Cluster-wide state change; volume null = connection level. The peer's code, or
   // StateCode::… of a lost connection.
@@ -133,6 +138,8 @@ class Connection {
   void send_protocol();
   bool volumes_fit_version();
   void send_sync_parameters(Volume& volume);
+  // The peer's algorithms, named while connected; empty or unchanged names change nothing.
+  Status adopt_algorithms(const SyncParam& peer);
 
   // Data socket (receive_data.cpp, receive_config.cpp).
   Task<Status> receive_loop();
@@ -143,6 +150,10 @@ class Connection {
   Task<Status> receive_data_reply(const PacketHeader& header, Volume& volume);
   Task<Status> receive_resync_data(const PacketHeader& header, Volume& volume);
   Task<Status> receive_request(const PacketHeader& header, Volume& volume);
+  Task<Status> receive_verify_request(const PacketHeader& header, Volume& volume);
+  Task<Status> receive_verify_reply(const PacketHeader& header, Volume& volume);
+  Status receive_verify_result(const BlockAck& ack, ByteRange range, Volume& volume);
+  void verify_ended_by_peer(Volume& volume);
   Task<Status> receive_bitmap(const PacketHeader& header, Volume& volume);
   Status receive_out_of_sync(ConstBytes payload, Volume& volume);
   Status receive_protocol(ConstBytes payload);
@@ -221,10 +232,12 @@ class Connection {
   void finish_read(PendingRead& read, Status status) noexcept;
   friend class Resource;
   friend class Resync;
+  friend class OnlineVerify;
 
   Resource& resource_;
   PeerConfig peer_;
   NetOptions options_;
+  Digests digests_;
   std::string peer_name_;
   TransferLog log_;
   std::unique_ptr<Establisher> establisher_;

@@ -82,6 +82,9 @@ Status Connection::receive_sync_param(ConstBytes payload, Volume& volume) {
       return stand_alone("incompatible verify-alg settings");
     if (link_->agreed_version >= 89 && peer->csums_alg != options_.csums_alg)
       return stand_alone("incompatible csums-alg settings");
+  } else {
+    const Status adopted = adopt_algorithms(*peer);
+    if (!adopted.ok()) return adopted;
   }
   DiskOptions& own = volume.disk_options_;
   own.resync_rate = peer->resync_rate;
@@ -91,6 +94,22 @@ Status Connection::receive_sync_param(ConstBytes payload, Volume& volume) {
   own.c_fill_target_sectors = peer->c_fill_target;
   own.c_max_rate = peer->c_max_rate;
   return Status();
+}
+
+Status Connection::adopt_algorithms(const SyncParam& peer) {
+  const auto adopt = [this](const char* what, const std::string& theirs, std::string& ours,
+                            BlockDigest& digest) {
+    if (theirs.empty() || theirs == ours) return Status();
+    Result<BlockDigest> made = BlockDigest::make(theirs);
+    if (!made) return stand_alone(what);
+    log::info("{} connection: using {}: \"{}\"", resource_.name(), what, theirs);
+    ours = theirs;
+    digest = std::move(*made);
+    return Status();
+  };
+  const Status verify = adopt("verify-alg", peer.verify_alg, options_.verify_alg, digests_.verify);
+  if (!verify.ok()) return verify;
+  return adopt("csums-alg", peer.csums_alg, options_.csums_alg, digests_.checksums);
 }
 
 Task<Status> Connection::receive_sizes(ConstBytes payload, Volume& volume) {
@@ -281,6 +300,11 @@ Task<Status> Connection::receive_state(ConstBytes payload, Volume& volume) {
       co_await resource_.finish_resync_as_source(volume);
       co_return Status();
     }
+  }
+  if (before.connection == C::verify_t && before.disk == D::up_to_date &&
+      peer.connection == C::connected && peer_disk == D::up_to_date) {
+    verify_ended_by_peer(volume);
+    co_return Status();
   }
   if (before.peer_disk == D::up_to_date && peer_disk == D::inconsistent &&
       before.connection == C::connected && peer.connection > C::sync_source) {

@@ -85,6 +85,8 @@ Task<Status> Connection::dispatch(const PacketHeader& header, Volume* volume) {
     case Packet::rs_data_request:
     case Packet::rs_thin_req:
     case Packet::csum_rs_request: co_return co_await receive_request(header, *volume);
+    case Packet::ov_request: co_return co_await receive_verify_request(header, *volume);
+    case Packet::ov_reply: co_return co_await receive_verify_reply(header, *volume);
     case Packet::bitmap:
     case Packet::compressed_bitmap: co_return co_await receive_bitmap(header, *volume);
     default: break;

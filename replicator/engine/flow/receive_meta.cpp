@@ -132,7 +132,10 @@ Status Connection::receive_block_ack(Packet command, ConstBytes payload, Volume&
   const bool of_resync = ack->block_id == syncer_block_id;
   PeerAnswer answer = PeerAnswer::written;
   switch (command) {
+    case Packet::ov_result: return receive_verify_result(*ack, *range, volume);
     case Packet::neg_rs_dreply:
+      if (volume.verify_) return volume.verify_not_answered(*range);
+      return volume.resync_answer(command, *range);
     case Packet::rs_is_in_sync:
     case Packet::rs_cancel: return volume.resync_answer(command, *range);
     case Packet::rs_write_ack:

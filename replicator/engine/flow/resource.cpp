@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "base/sabotage.hpp"
+#include "engine/flow/online_verify.hpp"
 #include "engine/flow/resync.hpp"
 
 namespace replicator {
@@ -102,6 +103,7 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
   if (!is_syncing(next.connection)) retire_resync(volume);
   else if (volume.resync_) volume.resync_->state_changed();
   log::info("{}/{} {}", name_, volume.number(), describe_change(before, next));
+  follow_verify(volume, before);
   const Duties duties = after_change(before, next, context(volume));
   duties_at_once(volume, before, duties);
   pending_.push_back(FollowUp{&volume, before, next, duties});
@@ -269,6 +271,7 @@ Task<void> Resource::after_connection_loss() {
   for (const std::unique_ptr<Volume>& volume : volumes_) {
     volume->resync_.reset();
     volume->retired_.clear();
+    volume->retired_verifies_.clear();
     volume->peer_ = PeerVolume();
     if (!volume->has_disk()) continue;
     const Status bitmap = co_await volume->backing_->write_changed_bitmap_pages();

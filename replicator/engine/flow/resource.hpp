@@ -12,6 +12,7 @@
 #include <functional>
 #include <list>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -72,6 +73,9 @@ class Resource {
   Task<AdminResult> pause_sync(std::uint32_t number, bool pause);
   Task<AdminResult> new_current_uuid(std::uint32_t number, bool clear_bitmap);
   Task<AdminResult> outdate(std::uint32_t number);
+  // Sectors; without a start it goes on where the last one was broken off.
+  Task<AdminResult> verify(std::uint32_t number, std::optional<std::uint64_t> start,
+                           std::optional<std::uint64_t> stop);
   // Everything down: demote, disconnect, detach. Volumes stay, unconfigured.
   Task<AdminResult> down();
   void set_options(const ResourceOptions& options) { options_ = options; }
@@ -122,6 +126,7 @@ class Resource {
   void resync_may_be_done();
   Task<void> finish_resync_as_target(Volume& volume, bool complete);
   Task<void> finish_resync_as_source(Volume& volume);
+  void verify_finished(Volume& volume);
   void rotate_generation(Volume& volume);
   // A policy made this Primary the victim of a split brain: becomes Secondary unless somebody uses
   // it.
@@ -142,6 +147,7 @@ class Resource {
   void log_write_ordering() const;
   [[nodiscard]] bool fences_with_stonith() const noexcept;
   [[nodiscard]] std::int32_t fencing_conflict(const DiskOptions& options) const noexcept;
+  [[nodiscard]] bool any_volume_in(ConnectionState first, ConnectionState last) const noexcept;
   struct FollowUp {
     Volume* volume;
     VolumeState before;
@@ -173,6 +179,7 @@ class Resource {
   Task<void> end_connection();
   [[nodiscard]] StateCode judge_all(StateDelta delta) const;
   static void retire_resync(Volume& volume);
+  void follow_verify(Volume& volume, const VolumeState& before);
   Task<StateCode> disconnect_gracefully();
 
   io::World& world_;

@@ -247,8 +247,11 @@ Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::st
   }
   AdminResult refused = refuse_options(options);
   if (!refused.ok()) co_return refused;
+  Digests digests;
+  const std::int32_t unknown_digest = make_digests(options, digests);
+  if (unknown_digest != 0) co_return AdminResult(unknown_digest);
   connection_ = std::make_unique<Connection>(*this, std::move(peer), std::move(options),
-                                             std::move(peer_name));
+                                             std::move(digests), std::move(peer_name));
   const Status listening = connection_->listen();
   if (listening.fault() == Fault::busy) {
     std::string line = io::text(connection_->peer().local) +
@@ -334,6 +337,12 @@ AdminResult Resource::set_disk_options(std::uint32_t number, const DiskOptions& 
   return AdminResult();
 }
 
+bool Resource::any_volume_in(ConnectionState first, ConnectionState last) const noexcept {
+  return std::any_of(volumes_.begin(), volumes_.end(), [=](const auto& volume) {
+    return volume->state_.connection >= first && volume->state_.connection <= last;
+  });
+}
+
 AdminResult Resource::set_net_options(const NetOptions& options) {
   if (!connection_) return AdminResult(admin_invalid_request, "unknown connection");
   NetOptions& current = connection_->options();
@@ -354,7 +363,15 @@ AdminResult Resource::set_net_options(const NetOptions& options) {
   }
   AdminResult refused = refuse_options(options);
   if (!refused.ok()) return refused;
+  const bool verifying = options.verify_alg != current.verify_alg &&
+                         any_volume_in(ConnectionState::verify_s, ConnectionState::verify_t);
+  if (verifying) return AdminResult(admin_verify_running);
+  Digests digests;
+  const std::int32_t unknown_digest = make_digests(options, digests);
+  if (unknown_digest != 0) return AdminResult(unknown_digest);
   current = options;
+  connection_->digests() = std::move(digests);
+  connection_->announce_options();
   return AdminResult();
 }
 

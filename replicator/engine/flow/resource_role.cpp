@@ -202,10 +202,6 @@ StateCode Resource::peer_requests(Volume* volume, std::uint32_t mask, std::uint3
                  name_, mask, value);
     return StateCode::unknown_error;
   }
-  // Online verify is not served: better refused now than broken off at its first block.
-  const bool verify = (delta.mask & 0x1f0U) != 0 &&
-                      unpack_state(delta.value).connection == ConnectionState::verify_t;
-  if (verify) return StateCode::not_supported;
   if (volume != nullptr) return change(*volume, delta, false);
   return change_all(delta, false);
 }

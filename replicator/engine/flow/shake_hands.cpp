@@ -189,6 +189,12 @@ void Connection::send_sync_parameters(Volume& volume) {
   link.data.push(ConstBytes(head.data(), at + size));
 }
 
+void Connection::announce_options() {
+  if (!established_) return;
+  for (const std::unique_ptr<Volume>& volume : resource_.volumes())
+    send_sync_parameters(*volume);
+}
+
 void Connection::send_sizes(Volume& volume, bool ask_for_answer) {
   PeerLink& link = *link_;
   Sizes mine;

@@ -2,6 +2,7 @@
 
 #include "base/log.hpp"
 #include "engine/flow/connection.hpp"
+#include "engine/flow/online_verify.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
 
@@ -139,6 +140,7 @@ VolumeStatus Volume::status() const {
     backing_->fill(status);
   }
   if (resync_) status.progress = resync_->progress();
+  if (verify_) status.progress = verify_->progress();
   return status;
 }
 

@@ -16,6 +16,7 @@
 #include "engine/config.hpp"
 #include "engine/decide/pacing.hpp"
 #include "engine/decide/route.hpp"
+#include "engine/decide/verify.hpp"
 #include "engine/flow/backing_device.hpp"
 #include "engine/flow/send_queue.hpp"
 #include "engine/status.hpp"
@@ -30,6 +31,7 @@ namespace replicator {
 class Resource;
 class Connection;
 class Resync;
+class OnlineVerify;
 struct MirroredWrite;
 
 // What the peer told us about this volume on the current connection.
@@ -84,6 +86,7 @@ class Volume final : public io::BlockDevice {
   friend class Resource;
   friend class Connection;
   friend class Resync;
+  friend class OnlineVerify;
 
   // A discard is carried out as zeroes that may unmap: both replicas end equal (E8).
   enum class Kind : std::uint8_t { write, zeroes };
@@ -96,6 +99,7 @@ class Volume final : public io::BlockDevice {
   };
 
   Status resync_answer(Packet command, ByteRange range);
+  Status verify_not_answered(ByteRange range);
   static Status resync_deallocated(ConstBytes payload);
   [[nodiscard]] PacingOptions pacing() const noexcept;
   // Application I/O since the last call?
@@ -152,6 +156,9 @@ class Volume final : public io::BlockDevice {
   std::uint64_t application_seen_ = 0;
   std::unique_ptr<Resync> resync_;
   std::vector<std::unique_ptr<Resync>> retired_;  // ended; their last tasks may still run
+  VerifyRange verify_wanted_;                     // start: where the next online verify goes on
+  std::unique_ptr<OnlineVerify> verify_;
+  std::vector<std::unique_ptr<OnlineVerify>> retired_verifies_;
 
   std::uint32_t openers_ = 0;
   std::uint32_t writing_openers_ = 0;

@@ -2,6 +2,7 @@
 // is stuck. What it owes is watched, and after ko-count times the timeout the connection is given
 // up (L2, L4), so that requests are decided without the peer and a new connection is tried.
 #include "engine/flow/connection.hpp"
+#include "engine/flow/online_verify.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
 
@@ -60,6 +61,7 @@ std::uint64_t Connection::owed_resync() const noexcept {
   std::uint64_t owed = 0;
   for (const std::unique_ptr<Volume>& volume : resource_.volumes()) {
     if (volume->resync_) owed += volume->resync_->owed();
+    if (volume->verify_) owed += volume->verify_->owed();
   }
   return owed;
 }

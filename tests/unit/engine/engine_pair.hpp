@@ -53,7 +53,7 @@ class EngineTest : public testing::Test {
     BackingConfig backing;
     backing.disk_path = "/dev/disk";
     backing.meta_disk_path = "/dev/disk";
-    DiskOptions options;
+    DiskOptions options = disk;
     options.al_extents = al_extents;
     return pair_.run(resource(node).attach(0, backing, options)).code;
   }
@@ -120,6 +120,7 @@ class EngineTest : public testing::Test {
   TwoNodes pair_;
   std::uint32_t al_extents = DiskOptions().al_extents;
   NetOptions net;
+  DiskOptions disk;
 };
 
 }  // namespace replicator

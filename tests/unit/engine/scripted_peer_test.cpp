@@ -307,13 +307,13 @@ TEST_F(ScriptedPeerTest, options_changed_while_connected_need_a_new_handshake) {
   EXPECT_TRUE(wait_for(C::wf_connection, Duration::seconds(5)));  // before any ping is due
 }
 
-TEST_F(ScriptedPeerTest, verify_is_refused_and_the_connection_stays) {
+TEST_F(ScriptedPeerTest, verify_without_an_algorithm_is_refused_and_the_connection_stays) {
   start(recorded_disk_bytes, NetOptions());
   introduce_fresh_secondary();
   say(Packet::state_chg_req, StateChangeRequest{0x1f0, 0x120});
   const ScriptedPeer::Said reply = hear(meta, Packet::state_chg_reply);
   ASSERT_TRUE(reply.there);
-  EXPECT_EQ(decode_state_change_reply(reply.payload)->code, -17);
+  EXPECT_EQ(decode_state_change_reply(reply.payload)->code, -14);
   EXPECT_EQ(name(state().connection), "Connected");
 }
 

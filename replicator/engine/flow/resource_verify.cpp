@@ -1,0 +1,81 @@
+// Online verify as a command and as a state of a volume: begins when the state is entered, is
+// broken off when it is left, and remembers where it was.
+#include <algorithm>
+#include <utility>
+
+#include "base/log.hpp"
+#include "engine/admin_codes.hpp"
+#include "engine/flow/online_verify.hpp"
+#include "engine/flow/resource.hpp"
+
+namespace replicator {
+
+namespace {
+
+using C = ConnectionState;
+
+bool verifying(const VolumeState& state) {
+  return state.connection == C::verify_s || state.connection == C::verify_t;
+}
+
+}  // namespace
+
+Task<AdminResult> Resource::verify(std::uint32_t number, std::optional<std::uint64_t> start,
+                                   std::optional<std::uint64_t> stop) {
+  io::Semaphore::Take turn(admin_, 1);
+  co_await turn;
+  Volume* target = volume(number);
+  if (target == nullptr) co_return AdminResult(admin_minor_invalid, "unknown minor");
+  // Without a start it goes on where the last one was broken off.
+  if (start) target->verify_wanted_.start = round_down(*start, sectors_per_block);
+  target->verify_wanted_.stop = stop.value_or(VerifyRange::no_stop);
+  StateDelta delta;
+  delta.connection(C::verify_s);
+  const StateCode code = co_await change_cluster_wide(*target, delta);
+  if (static_cast<int>(code) < 1) co_return AdminResult(static_cast<std::int32_t>(code));
+  co_return AdminResult();
+}
+
+// After each change of a volume's state.
+void Resource::follow_verify(Volume& volume, const VolumeState& before) {
+  const VolumeState& now = volume.state_;
+  if (volume.verify_ && now.connection != before.connection) {
+    const std::uint64_t left = volume.verify_->left_blocks();
+    volume.verify_wanted_.start = volume.verify_->resume_sector();
+    volume.verify_->stop();
+    if (left != 0) {
+      log::info("{}/{} Online Verify reached sector {}", name_, volume.number(),
+                volume.verify_wanted_.start);
+    }
+    std::erase_if(volume.retired_verifies_, [](const auto& old) { return old->idle(); });
+    volume.retired_verifies_.push_back(std::move(volume.verify_));
+  }
+  if (verifying(now) && !verifying(before) && connection_ && connection_->established()) {
+    const bool asking = now.connection == C::verify_s;
+    volume.verify_ = std::make_unique<OnlineVerify>(
+        volume, *connection_, asking ? OnlineVerify::Side::asking : OnlineVerify::Side::answering,
+        asking ? volume.verify_wanted_ : VerifyRange());
+    if (asking) {
+      log::info("{}/{} Starting Online Verify from sector {}", name_, volume.number(),
+                volume.verify_->start_sector());
+    }
+    volume.verify_->start(connection_->link_tasks_);
+  }
+}
+
+void Resource::verify_finished(Volume& volume) {
+  const SyncProgress progress = volume.verify_->progress();
+  const std::uint64_t seconds = std::max<std::uint64_t>(progress.elapsed_ms / 1000, 1);
+  log::info("{}/{} Online verify done (total {} sec; paused 0 sec; {} K/sec)", name_,
+            volume.number(), seconds, volume.verify_->compared_blocks() / seconds * 4);
+  const std::uint64_t differing = volume.out_of_sync_blocks();
+  if (differing != 0) {
+    log::error("{}/{} Online verify found {} 4k block out of sync!", name_, volume.number(),
+               differing);
+  }
+  StateDelta delta;
+  delta.connection(C::connected);
+  change(volume, delta, true);
+}
+
+}  // namespace replicator
