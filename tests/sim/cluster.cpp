@@ -106,6 +106,7 @@ void Cluster::died(std::size_t which) {
   member.detached_until = Instant(-1);
   member.sync_paused_until = Instant(-1);
   member.crash_countdown = 0;
+  member.verify_wanted = false;
   const auto longest = static_cast<std::uint64_t>(options_.reboot_delay_max.nanoseconds());
   member.reboot_at =
       world_.now() + Duration::nanoseconds(static_cast<std::int64_t>(prng_.below(longest + 1)));
@@ -373,6 +374,9 @@ void Cluster::manage_member(std::size_t which) {
     replicator->command(state.sync_paused_by_user ? Verb::resume_sync : Verb::pause_sync);
   } else {
     member.configured = true;
+    if (!member.verify_wanted || !in_sync(state)) return;
+    member.verify_wanted = false;
+    replicator->command(Verb::verify);
   }
 }
 
@@ -574,6 +578,39 @@ void Cluster::check_covered() {
                     block, nodes_[0].metadata->flags(), nodes_[1].metadata->flags(), describe()));
     return;
   }
+}
+
+void Cluster::plant_rot(std::uint32_t places) {
+  world_.expect_error("Out of sync: start=");
+  world_.expect_error("Online verify found");
+  Image& image = node(other(primary_)).disk().image();
+  const std::uint64_t sectors = nodes_[0].metadata->places().data.value() / sector_bytes;
+  for (std::uint32_t i = 0; i < places; ++i) {
+    const std::uint64_t sector = prng_.below(sectors);
+    const std::uint64_t block = sector / sectors_per_block;
+    if (std::find(rotten_.begin(), rotten_.end(), block) != rotten_.end()) continue;
+    rotten_.push_back(block);
+    std::array<std::byte, sector_bytes> content{};
+    image.read(to_bytes(Sector(sector)), content);
+    content[prng_.below(sector_bytes)] ^= static_cast<std::byte>(1U << prng_.below(8));
+    image.write(to_bytes(Sector(sector)), content);
+  }
+}
+
+bool Cluster::rot_found() noexcept {
+  for (std::size_t i = 0; i < 2; ++i) {
+    const Bitmap* bitmap = replica(i)->bitmap();
+    if (bitmap == nullptr || bitmap->weight().value() != rotten_.size()) return false;
+    for (const std::uint64_t block : rotten_) {
+      if (!bitmap->test(BitmapBlock(block))) return false;
+    }
+  }
+  return true;
+}
+
+void Cluster::reconnect_secondary() {
+  rotten_.clear();
+  want_disconnect(other(primary_), Duration::milliseconds(100));
 }
 
 void Cluster::check_equal() {

@@ -10,6 +10,7 @@
 #include <cstdint>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "tests/sim/application.hpp"
 #include "tests/sim/metadata_view.hpp"
@@ -59,6 +60,8 @@ class Cluster final : public Application::Observer {
   void want_pause(std::size_t which, Duration for_how_long);
   // Everything anew, towards this node or (remote) away from it; only while both are connected.
   void invalidate(std::size_t which, bool remote);
+  // An online verify, asked for by this node as soon as both are in sync. It must find nothing.
+  void want_verify(std::size_t which) noexcept { nodes_[which].verify_wanted = true; }
 
   void kill(std::size_t which);
   void power_cut(std::size_t which, CutMode mode);
@@ -82,6 +85,14 @@ class Cluster final : public Application::Observer {
   // Nothing runs any more: E1 and the bitmaps.
   void check_equal();
   void check_covered();
+  // Rot on the Secondary's disk, planted while nothing runs. Then found() says whether exactly that
+  // is marked on both nodes, and a reconnect makes it good.
+  void plant_rot(std::uint32_t places);
+  [[nodiscard]] bool rot_found() noexcept;
+  void reconnect_secondary();
+  [[nodiscard]] std::uint64_t marked() noexcept {
+    return replica(0)->out_of_sync_blocks() + replica(1)->out_of_sync_blocks();
+  }
   [[nodiscard]] std::string describe();
   // For good: no later promotion starts them again.
   void stop_clients();
@@ -114,6 +125,7 @@ class Cluster final : public Application::Observer {
     Instant disconnected_until = Instant(-1);
     Instant detached_until = Instant(-1);
     Instant sync_paused_until = Instant(-1);
+    bool verify_wanted = false;
     std::uint64_t crash_countdown = 0;  // disk operations; 0: none planned
     bool crash_with_power = false;
   };
@@ -158,6 +170,7 @@ class Cluster final : public Application::Observer {
   bool roles_managed_ = true;
   bool ever_in_sync_ = false;
   std::uint64_t operations_ = 0;
+  std::vector<std::uint64_t> rotten_;  // blocks, each once
 };
 
 }  // namespace replicator::sim

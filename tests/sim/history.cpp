@@ -19,6 +19,7 @@ struct Plan {
   std::uint64_t operations = 0;
   Duration fault_interval;
   Duration safety_phase;
+  std::uint32_t rot = 0;  // places that are planted at the end, for a verify to find
   std::string text;
 };
 
@@ -55,6 +56,7 @@ void draw_network(Prng& prng, ClusterOptions& options) {
   net.connect_interval_seconds = 1 + static_cast<std::uint32_t>(prng.below(10));
   net.max_epoch_size = prng.chance(30) ? 20 : 2048;
   net.use_rle = prng.chance(70);
+  net.verify_alg = prng.chance(50) ? "crc32c" : "sha1";
 }
 
 // From 91 on: two older nodes that lost the last messages of a resync wait for a human decision.
@@ -118,6 +120,7 @@ Plan draw_plan(Prng prng, Prng modes, Prng versions) {
       ppm = static_cast<std::int32_t>(prng.below(20001)) - 10000;
     }
   }
+  if (prng.chance(30)) plan.rot = 1 + static_cast<std::uint32_t>(prng.below(20));
   plan.operations = 500 + prng.below(800);
   for (std::uint32_t kind = 0; kind < fault_kinds; ++kind) {
     if (prng.chance(50)) plan.faults_enabled |= 1U << kind;
@@ -217,7 +220,29 @@ class History {
     if (world_.failed()) return;
     cluster_.check_equal();
     cluster_.check_covered();
+    if (plan_.rot != 0 && !world_.failed()) rot_and_repair();
+    if (world_.failed()) return;
     shut_down();
+  }
+
+  // What differs is found, nothing else is, and a reconnect makes it good.
+  void rot_and_repair() {
+    if (cluster_.primary() == Cluster::nobody) return;
+    cluster_.plant_rot(plan_.rot);
+    const auto asking = static_cast<std::size_t>(plan_.rot % 2);
+    cluster_.want_verify(asking);
+    if (!manage_until([&] { return cluster_.both_good() && cluster_.rot_found(); },
+                      Duration::seconds(120))) {
+      return fail_liveness("E1", "a verify did not find what differs, or found more");
+    }
+    mark("rot found by verify");
+    cluster_.reconnect_secondary();
+    cluster_.manage();
+    if (!manage_until([&] { return cluster_.both_good() && cluster_.marked() == 0; },
+                      Duration::seconds(120))) {
+      return fail_liveness("E1", "a reconnect did not repair what a verify found");
+    }
+    cluster_.check_equal();
   }
 
   void shut_down() {

@@ -33,6 +33,7 @@ const char* name(FaultKind kind) noexcept {
     case FaultKind::disk_error: return "disk-error";
     case FaultKind::pause_sync: return "pause-sync";
     case FaultKind::invalidate: return "invalidate";
+    case FaultKind::verify: return "verify";
   }
   return "?";
 }
@@ -193,6 +194,7 @@ void Nemesis::node_fault(FaultKind kind) {
       cluster_.invalidate(which, prng_.chance(50));
       break;
     }
+    case FaultKind::verify: cluster_.want_verify(prng_.below(2)); break;
     default:  // fence and take over: the link goes, and the Primary is shot at once
       cluster_.network().cut_all(cluster_.node(0).id(), cluster_.node(1).id(), CutKind::silent);
       cluster_.power_cut(primary, CutMode::drawn);

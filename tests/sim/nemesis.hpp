@@ -33,8 +33,9 @@ enum class FaultKind : std::uint8_t {
   disk_error,
   pause_sync,
   invalidate,
+  verify,
 };
-inline constexpr std::size_t fault_kinds = 23;
+inline constexpr std::size_t fault_kinds = 24;
 const char* name(FaultKind kind) noexcept;
 
 class Nemesis {

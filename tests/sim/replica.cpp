@@ -21,6 +21,7 @@ const char* name(Verb verb) noexcept {
     case Verb::primary: return "primary";
     case Verb::primary_force: return "primary --force";
     case Verb::secondary: return "secondary";
+    case Verb::verify: return "verify";
     case Verb::down: return "down";
     case Verb::pause_sync: return "pause-sync";
     case Verb::resume_sync: return "resume-sync";
@@ -76,6 +77,12 @@ Task<void> Replica::run_command(Verb verb) {
     case Verb::primary: result = co_await resource_->set_role(Role::primary, false); break;
     case Verb::primary_force: result = co_await resource_->set_role(Role::primary, true); break;
     case Verb::secondary: result = co_await resource_->set_role(Role::secondary, false); break;
+    case Verb::verify: {
+      const std::optional<std::uint64_t> start = 0;
+      const std::optional<std::uint64_t> stop;
+      result = co_await resource_->verify(volume_number, start, stop);
+      break;
+    }
     case Verb::down: result = co_await resource_->down(); break;
     case Verb::pause_sync: result = co_await resource_->pause_sync(volume_number, true); break;
     case Verb::resume_sync: result = co_await resource_->pause_sync(volume_number, false); break;
@@ -97,6 +104,9 @@ Task<void> Replica::run_command(Verb verb) {
 VolumeState Replica::state() const noexcept { return volume_->state(); }
 Role Replica::role() const noexcept { return volume_->state().role; }
 std::uint64_t Replica::out_of_sync_blocks() const noexcept { return volume_->out_of_sync_blocks(); }
+const Bitmap* Replica::bitmap() const noexcept {
+  return volume_->backing() != nullptr ? &volume_->backing()->bitmap() : nullptr;
+}
 io::BlockDevice& Replica::device() noexcept { return *volume_; }
 ByteCount Replica::size() const noexcept { return volume_->size(); }
 

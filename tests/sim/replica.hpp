@@ -10,6 +10,7 @@
 #include "io/block_device.hpp"
 #include "io/buffer_pool.hpp"
 #include "io/sync.hpp"
+#include "metadata/bitmap.hpp"
 #include "protocol/states.hpp"
 #include "tests/sim/node.hpp"
 
@@ -37,6 +38,7 @@ enum class Verb : std::uint8_t {
   primary,
   primary_force,
   secondary,
+  verify,
   down,
   pause_sync,
   resume_sync,
@@ -62,6 +64,7 @@ class Replica final : public Node::Program {
   [[nodiscard]] VolumeState state() const noexcept;
   [[nodiscard]] Role role() const noexcept;
   [[nodiscard]] std::uint64_t out_of_sync_blocks() const noexcept;
+  [[nodiscard]] const Bitmap* bitmap() const noexcept;  // null: diskless
   [[nodiscard]] io::BlockDevice& device() noexcept;
   [[nodiscard]] ByteCount size() const noexcept;
   // Of the application; ends before the resource does.
