@@ -19,4 +19,9 @@ std::uint32_t crc32c_raw(std::uint32_t state, ConstBytes bytes) noexcept {
 
 std::uint32_t crc32c(ConstBytes bytes) noexcept { return ~crc32c_raw(~0U, bytes); }
 
+std::uint32_t crc32_plain(ConstBytes bytes) noexcept {
+  const auto* data = reinterpret_cast<const unsigned char*>(bytes.data());
+  return ~crc32_gzip_refl(~0U, data, bytes.size());
+}
+
 }  // namespace replicator

@@ -23,8 +23,9 @@ enum class Sabotage : std::uint8_t {
   trust_what_was_sent,   // D7: the local write failed, and having sent it passes for success
   drop_received_write,   // D1: a write acknowledged as received is dropped with the connection
   read_overtakes_write,  // E9: a read for the peer does not wait for the writes before it
+  verify_unlocked,       // E4: an online verify reads blocks while they are being written
 };
-inline constexpr std::uint8_t sabotage_count = 14;
+inline constexpr std::uint8_t sabotage_count = 15;
 
 #ifdef POLLUX_SABOTAGE
 namespace detail {

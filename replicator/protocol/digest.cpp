@@ -1,6 +1,5 @@
 #include "protocol/digest.hpp"
 
-#include <isa-l/crc.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 #include <openssl/hmac.h>
@@ -45,12 +44,6 @@ constexpr std::array spellings{Spelling{"md5", "MD5"},
 constexpr std::string_view checksum_crc32c = "crc32c";
 constexpr std::string_view checksum_crc32 = "crc32";
 constexpr std::size_t checksum_bytes = 4;
-
-// The kernel's "crc32" begins with zero and inverts nothing.
-std::uint32_t crc32_plain(ConstBytes data) noexcept {
-  const auto* bytes = reinterpret_cast<const unsigned char*>(data.data());
-  return ~crc32_gzip_refl(~0U, bytes, data.size());
-}
 
 const char* openssl_name(std::string_view name) noexcept {
   for (const Spelling& spelling : spellings) {

@@ -68,6 +68,7 @@ constexpr std::array<SabotageName, sabotage_count - 1> sabotage_names{{
     {"trust_what_was_sent", Sabotage::trust_what_was_sent},
     {"drop_received_write", Sabotage::drop_received_write},
     {"read_overtakes_write", Sabotage::read_overtakes_write},
+    {"verify_unlocked", Sabotage::verify_unlocked},
 }};
 
 Sabotage sabotage_by_name(const std::string& name) {

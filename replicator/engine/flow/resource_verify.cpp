@@ -76,6 +76,7 @@ void Resource::verify_finished(Volume& volume) {
   StateDelta delta;
   delta.connection(C::connected);
   change(volume, delta, true);
+  if (differing != 0) start_handler(volume, "out-of-sync");
 }
 
 }  // namespace replicator
