@@ -95,6 +95,8 @@ void draw_modes(Prng prng, ClusterOptions& options) {
   const std::uint64_t dice = prng.below(4);
   if (dice == 0) net.protocol = WireProtocol::a;
   if (dice == 1) net.protocol = WireProtocol::b;
+  if (prng.chance(30)) net.max_buffers = 32;
+  if (prng.chance(30)) net.ko_count = 2 + static_cast<std::uint32_t>(prng.below(5));
   // Without flushes only for disks that need none.
   if (prng.chance(15)) {
     replicator::DiskOptions& disk = options.replica.disk;

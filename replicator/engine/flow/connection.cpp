@@ -1,5 +1,6 @@
 #include "engine/flow/connection.hpp"
 
+#include <cerrno>
 #include <cstring>
 #include <utility>
 
@@ -16,6 +17,8 @@ constexpr std::uint32_t transfer_log_entries = 4096;
 constexpr std::size_t pending_read_slots = 256;
 // An epoch with nothing new for this long is closed, so that its extents can cool down.
 constexpr Duration epoch_idle = Duration::milliseconds(50);
+// And one that is busy after this many times that: the peer is asked, and must answer, in time.
+constexpr std::uint32_t epoch_turns_max = 20;
 constexpr Duration retry_pause = Duration::seconds(1);
 
 std::uint32_t zero_flags(const PeerLink& link, bool may_unmap) {
@@ -110,8 +113,13 @@ Task<void> Connection::live() {
 
 Task<void> Connection::send_loop(Socket socket) {
   const std::int32_t result = co_await link_->queue(socket).run(send_patience());
-  if (result < 0)
-    fail(ConnectionState::broken_pipe, socket == Socket::data ? "data send" : "meta send");
+  if (result >= 0) co_return;
+  if (result == -ETIMEDOUT) {
+    log::warning("{} connection: the peer took nothing for ko-count ({}) * timeout ({} * 0.1s)",
+                 resource_.name(), options_.ko_count, options_.timeout_tenths);
+  }
+  fail(result == -ETIMEDOUT ? ConnectionState::timeout : ConnectionState::broken_pipe,
+       socket == Socket::data ? "data send" : "meta send");
 }
 
 // One pair of sockets, from features to the end of everything that used them.
@@ -184,10 +192,12 @@ Task<void> Connection::clean_up_link() {
 }
 
 Task<void> Connection::epoch_timer() {
+  std::uint32_t turns = 0;
   while (established_) {
     if (log_.open_writes() == 0) {
       io::Event::Wait wait(epoch_opened_);
       co_await wait;
+      turns = 0;
       continue;
     }
     const std::uint64_t ticket = log_.ticket();
@@ -195,7 +205,8 @@ Task<void> Connection::epoch_timer() {
     io::Op op;
     resource_.world().clock.sleep(op, epoch_idle);
     co_await op;
-    if (established_ && log_.ticket() == ticket && log_.open_writes() == writes) close_epoch();
+    turns = log_.ticket() == ticket ? turns + 1 : 0;
+    if (turns != 0 && (log_.open_writes() == writes || turns >= epoch_turns_max)) close_epoch();
   }
 }
 

@@ -194,7 +194,8 @@ class Connection {
   Task<void> serve_resync(Volume& volume, BlockRequest request, ByteRange range);
   Task<Status> read_for_resync(Volume& volume, BlockRequest request, ByteRange range);
   [[nodiscard]] static bool may_write(const Volume& volume) noexcept;
-  Task<void> room_for_write();
+  [[nodiscard]] bool has_room_for_write(std::uint32_t bytes) const noexcept;
+  Task<void> room_for_write(std::uint32_t bytes);
   Task<void> room_for_answers();
   Task<Status> bitmap_received(Volume& volume);
   [[nodiscard]] static bool expects_resync_data(const Volume& volume, ByteRange range) noexcept;
@@ -263,6 +264,7 @@ class Connection {
   PeerEpochs peer_epochs_;
   io::Event epoch_drained_;
   io::Event peer_write_ended_;
+  std::uint64_t incoming_bytes_ = 0;  // data of peer writes under way
   bool epoch_lost_ = false;
 
   // Incoming bitmap of one volume at a time.

@@ -21,6 +21,20 @@ namespace {
 
 constexpr std::uint32_t peer_writes_max = 2048;  // under way at a time; then the peer waits (P6)
 constexpr std::size_t closed_epochs_max = 1024;  // that wait for an older one (P6)
+class Counted {
+ public:
+  Counted(std::uint64_t& sum, std::size_t bytes) noexcept : sum_(sum), bytes_(bytes) {
+    sum_ += bytes_;
+  }
+  Counted(const Counted&) = delete;
+  Counted& operator=(const Counted&) = delete;
+  ~Counted() { sum_ -= bytes_; }
+
+ private:
+  std::uint64_t& sum_;
+  std::size_t bytes_;
+};
+
 constexpr std::size_t in_sync_limit = 65536;  // more stay marked, which costs a resync and no data
 
 }  // namespace
@@ -31,8 +45,15 @@ bool Connection::may_write(const Volume& volume) noexcept {
          (volume.state_.peer_role == Role::primary || volume.peer_.state.role == Role::primary);
 }
 
-Task<void> Connection::room_for_write() {
-  while (peer_epochs_.active() >= peer_writes_max) {
+// max-buffers bounds the data; a single write that is larger passes alone.
+bool Connection::has_room_for_write(std::uint32_t bytes) const noexcept {
+  if (peer_epochs_.active() >= peer_writes_max) return false;
+  const std::uint64_t limit = std::uint64_t{options_.max_buffers} * block_bytes;
+  return incoming_bytes_ == 0 || incoming_bytes_ + bytes <= limit;
+}
+
+Task<void> Connection::room_for_write(std::uint32_t bytes) {
+  while (!has_room_for_write(bytes)) {
     io::Event::Wait wait(peer_write_ended_);
     co_await wait;
   }
@@ -55,7 +76,7 @@ Task<Status> Connection::receive_write(const PacketHeader& header, Volume& volum
   volume.net_received_ += bytes;
   // The application is on the other node, and a resync makes room for it all the same.
   ++volume.application_requests_;
-  if (peer_epochs_.active() >= peer_writes_max) co_await room_for_write();
+  if (!has_room_for_write(bytes)) co_await room_for_write(bytes);
   if (!volume.has_disk() || volume.state_.disk < DiskState::inconsistent) {
     refuse_write(volume, *decoded, bytes);
     co_return co_await link.data_reader.skip(bytes);
@@ -88,7 +109,7 @@ Task<Status> Connection::receive_range(const PacketHeader& header, Volume& volum
   if (!range) co_return range.error();
   if (!may_write(volume))
     co_return Status(Fault::protocol_error, "write of a peer that is not Primary");
-  if (peer_epochs_.active() >= peer_writes_max) co_await room_for_write();
+  if (!has_room_for_write(0)) co_await room_for_write(0);
   if (!volume.has_disk() || volume.state_.disk < DiskState::inconsistent) {
     refuse_write(volume, decoded->data, decoded->bytes);
     co_return Status();
@@ -108,6 +129,7 @@ void Connection::refuse_write(Volume& volume, const DataHeader& header, std::uin
 
 Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header, ByteRange range,
                                   io::BufferPool::Buffer data, PeerEpochs::Epoch& epoch) {
+  const Counted counted(incoming_bytes_, data.bytes().size());
   // As the writer said before it sent this: when the link is lost nobody knows any more.
   const bool only_copy = volume.state_.peer_disk < DiskState::inconsistent;
   if ((header.flags & dp_send_receive_ack) != 0) {

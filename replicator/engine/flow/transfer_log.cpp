@@ -57,11 +57,21 @@ MirroredWrite* TransferLog::answer(std::uint64_t block_id, Volume& volume, ByteR
   return entry;
 }
 
-std::uint64_t TransferLog::oldest_in_doubt() noexcept {
+MirroredWrite* TransferLog::oldest() noexcept {
   for (MirroredWrite* entry = log_.first(); entry != nullptr; entry = log_.next(*entry)) {
-    if (!entry->epoch_stable) return entry->block_id;
+    if (!entry->epoch_stable) return entry;
   }
-  return 0;
+  return nullptr;
+}
+
+std::uint64_t TransferLog::oldest_in_doubt() noexcept {
+  const MirroredWrite* const entry = oldest();
+  return entry != nullptr ? entry->block_id : 0;
+}
+
+bool TransferLog::oldest_is_answered() noexcept {
+  const MirroredWrite* const entry = oldest();
+  return entry != nullptr && answered_as_promised(entry->terms, entry->answer);
 }
 
 void TransferLog::finish(MirroredWrite& entry, bool local_ok) {

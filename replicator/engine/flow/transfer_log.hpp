@@ -72,6 +72,8 @@ class TransferLog {
   [[nodiscard]] bool stable(std::uint64_t ticket) const noexcept { return epochs_acked_ >= ticket; }
   // The oldest write that the peer has not made stable: its block id; 0 when there is none.
   [[nodiscard]] std::uint64_t oldest_in_doubt() noexcept;
+  // It has all the answers that it waits for, except the barrier's.
+  [[nodiscard]] bool oldest_is_answered() noexcept;
   [[nodiscard]] bool quiet() const noexcept { return closed_.empty() && open_writes_ == 0; }
   io::Event epoch_acked;  // also signalled by lose_all()
   io::Event room;
@@ -91,6 +93,7 @@ class TransferLog {
     std::uint32_t writes;
   };
   MirroredWrite* find(std::uint64_t block_id) noexcept;
+  MirroredWrite* oldest() noexcept;
   void release(MirroredWrite& entry);
   void settle(MirroredWrite& entry);
 

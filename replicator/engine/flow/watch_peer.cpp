@@ -1,6 +1,7 @@
 // The peer answers pings and yet owes an answer: one socket is dead in one direction, or the peer
 // is stuck. What it owes is watched, and after ko-count times the timeout the connection is given
 // up (L2, L4), so that requests are decided without the peer and a new connection is tried.
+#include "base/log.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/online_verify.hpp"
 #include "engine/flow/resource.hpp"
@@ -82,6 +83,16 @@ Task<void> Connection::watch_peer() {
     const bool late_resync = resync.overdue(owed_resync(), now, patience);
     if (!patience.is_forever() &&
         (late_write || late_read || late_reply || late_step || late_resync)) {
+      const char* const owed = late_write && log_.oldest_is_answered() ? "answer a P_BARRIER"
+                               : late_write || late_read               ? "finish a request"
+                               : late_reply                            ? "answer a state change"
+                               : late_step ? "take its step of the handshake"
+                                           : "go on with the resync";
+      log::warning(
+          "{} connection: Remote failed to {} within {}ms > ko-count ({}) * timeout ({} * "
+          "0.1s)",
+          resource_.name(), owed, patience.milliseconds(), options_.ko_count,
+          options_.timeout_tenths);
       fail(ConnectionState::timeout, "the peer did not answer in time");
       break;
     }

@@ -141,5 +141,55 @@ TEST_F(ProtocolTest, the_protocol_stays_while_connected) {
   EXPECT_EQ(resource(pair_.n1).set_net_options(other).code, 162);
 }
 
+// ko-count times timeout without an answer: the peer is given up, although it answers pings.
+TEST_F(ProtocolTest, a_peer_whose_disk_is_stuck_is_given_up_in_time) {
+  net.ko_count = 2;
+  net.timeout_tenths = 20;
+  primary(WireProtocol::c);
+  make_stuck(pair_.n2);
+  Task<Status> write = one_write(0, false);
+  write.start();
+  EXPECT_FALSE(ends(write, Duration::seconds(3)));
+  EXPECT_TRUE(ends(write, Duration::seconds(4)));
+  EXPECT_TRUE(write.take().ok());
+  EXPECT_LT(static_cast<int>(volume(pair_.n1).state().connection),
+            static_cast<int>(ConnectionState::connected));
+  release(pair_.n2);
+}
+
+// An epoch that never rests is closed all the same: its writes must not look unanswered.
+TEST_F(ProtocolTest, a_slow_steady_writer_does_not_cost_the_connection) {
+  net.ko_count = 1;
+  net.timeout_tenths = 30;
+  primary(WireProtocol::a);
+  const Instant until = pair_.world.now() + Duration::seconds(12);
+  while (pair_.world.now() < until) {
+    ASSERT_TRUE(write(pair_.n1, 0, 4096, 0x33).ok());
+    pair_.world.run_for(Duration::milliseconds(40));
+  }
+  EXPECT_EQ(name(volume(pair_.n1).state().connection), "Connected");
+}
+
+// max-buffers: what the peer may have under way here.
+TEST_F(ProtocolTest, the_receiver_takes_no_more_than_max_buffers) {
+  net.max_buffers = 32;  // 128 KiB
+  primary(WireProtocol::a);
+  make_stuck(pair_.n2);
+  io::BufferPool::Buffer data = pool_.try_take(65536);
+  std::vector<Task<Status>> writes;
+  for (std::uint64_t i = 0; i < 8; ++i) {
+    writes.push_back(volume(pair_.n1).write(ByteRange(ByteOffset(i * 65536), ByteCount(65536)),
+                                            data.bytes(), false));
+    writes.back().start();
+  }
+  pair_.world.run_for(Duration::seconds(1));
+  EXPECT_EQ(volume(pair_.n2).status().peer_unacknowledged, 2U);
+  release(pair_.n2);
+  ASSERT_TRUE(pair_.run(volume(pair_.n1).flush()).ok());
+  for (Task<Status>& one : writes)
+    EXPECT_TRUE(one.done() && one.take().ok());
+  expect_equal();
+}
+
 }  // namespace
 }  // namespace replicator
