@@ -222,7 +222,8 @@ void Cluster::note_change(std::size_t which, const VolumeState& before, const Vo
   if (is_target(now.connection) && !is_target(before.connection)) sync_begins(which);
   const bool fell_apart = now.connection == ConnectionState::stand_alone &&
                           before.connection != ConnectionState::stand_alone;
-  const bool asked_for = replica(which)->given() == Verb::disconnect;
+  const bool asked_for = replica(which)->given() == Verb::disconnect ||
+                         options_.replica.net.on_congestion == OnCongestion::disconnect;
   // A Primary that lost its disk refuses older data: it waits for its own, or for a newer peer.
   const bool keeps_out = now.role == Role::primary && now.disk < DiskState::inconsistent;
   if (fell_apart && !asked_for && !keeps_out && roles_managed_ && !resolve_split_brain()) {

@@ -95,6 +95,11 @@ void draw_modes(Prng prng, ClusterOptions& options) {
   const std::uint64_t dice = prng.below(4);
   if (dice == 0) net.protocol = WireProtocol::a;
   if (dice == 1) net.protocol = WireProtocol::b;
+  if (net.protocol == WireProtocol::a && prng.chance(50)) {
+    net.on_congestion = prng.chance(70) ? OnCongestion::pull_ahead : OnCongestion::disconnect;
+    net.congestion_fill_sectors = prng.chance(80) ? 8 + prng.below(400) : 0;
+    net.congestion_extents = prng.chance(50) ? 1 + static_cast<std::uint32_t>(prng.below(4)) : 1237;
+  }
   if (prng.chance(30)) net.max_buffers = 32;
   if (prng.chance(30)) net.ko_count = 2 + static_cast<std::uint32_t>(prng.below(5));
   // Without flushes only for disks that need none.

@@ -12,6 +12,11 @@ enum class Route : unsigned char {
   refuse,       // no current data anywhere: never "succeed" into the bitmap (S6)
 };
 
+// Writes of these states are announced, not sent.
+constexpr bool announces(const VolumeState& s) noexcept {
+  return s.connection == ConnectionState::ahead || s.connection == ConnectionState::wf_bitmap_s;
+}
+
 constexpr Route route_write(const VolumeState& s) noexcept {
   if (s.disk != DiskState::up_to_date && s.peer_disk != DiskState::up_to_date) return Route::refuse;
   const bool replicating = s.connection >= ConnectionState::connected;
@@ -20,10 +25,7 @@ constexpr Route route_write(const VolumeState& s) noexcept {
                                         s.connection >= ConnectionState::wf_bitmap_t &&
                                         s.connection < ConnectionState::ahead));
   if (to_peer) return Route::mirror;
-  if (s.connection == ConnectionState::ahead || s.connection == ConnectionState::wf_bitmap_s) {
-    return Route::announce;
-  }
-  return Route::record_only;
+  return announces(s) ? Route::announce : Route::record_only;
 }
 
 // Application I/O is held back in states that pass by themselves. A peer older than protocol 96 can

@@ -64,11 +64,11 @@ void pause_or_resume(VolumeState& s) noexcept {
   }
 }
 
-// The handshake has named the target; its disk is Outdated or Consistent until the resync begins.
+// It is settled who is the target; its disk is Outdated or Consistent until the resync begins.
 bool about_to_sync(C connection) noexcept {
   return connection == C::wf_bitmap_s || connection == C::wf_bitmap_t ||
          connection == C::wf_sync_uuid || connection == C::starting_sync_s ||
-         connection == C::starting_sync_t;
+         connection == C::starting_sync_t || connection == C::ahead || connection == C::behind;
 }
 
 bool unconnected_primary(const VolumeState& s) noexcept {

@@ -105,6 +105,7 @@ class BackingDevice {
   void flush(io::Op& op);
   void write_zeroes(io::Op& op, ByteRange range, bool may_unmap);
 
+  [[nodiscard]] std::uint32_t extents_held() const noexcept { return log_.held(); }
   // Activity log. try_cover never suspends nor allocates: the hot path.
   bool try_cover(ByteRange range, ActivityHold& hold) noexcept;
   Task<Status> cover(ByteRange range, ActivityHold& hold);

@@ -71,6 +71,8 @@ class Connection {
   MirroredWrite& mirror(Volume& volume, const Volume::Change& change, ActivityHold hold);
   void announce_out_of_sync(Volume& volume, ByteRange range);
   Task<Status> read_from_peer(Volume& volume, ByteRange range, Bytes into);
+  // Before a write is decided. True: the state has changed (on-congestion).
+  bool relieve_congestion(Volume& volume);
   // Sends the barrier of the current epoch if it holds writes.
   void close_epoch();
   // True: all epochs up to the ticket are stable on the peer. False: the connection was lost first.
@@ -120,6 +122,7 @@ class Connection {
   void note_no_address(const Status& status);
   Task<void> send_loop(Socket socket);
   Task<void> epoch_timer();
+  Task<void> catch_up(Volume& volume);
   // What the peer owes (watch_peer.cpp): 0 for nothing, else a number that changes with each step
   // forward.
   Task<void> watch_peer();

@@ -28,6 +28,11 @@ bool of_whole_connection(Packet command) {
          command == Packet::unplug_remote || command == Packet::delay_probe;
 }
 
+bool asks_for_nothing(ConstBytes payload) {
+  const Result<StateChangeRequest> request = decode_state_change_request(payload);
+  return request && request->mask == 0;
+}
+
 }  // namespace
 
 Task<Status> Connection::receive_loop() {
@@ -107,7 +112,11 @@ Task<Status> Connection::dispatch(const PacketHeader& header, Volume* volume) {
     case Packet::state: co_return co_await receive_state(payload, *volume);
     case Packet::sync_uuid: co_return co_await receive_sync_uuid(payload, *volume);
     case Packet::out_of_sync: co_return receive_out_of_sync(payload, *volume);
-    case Packet::state_chg_req: co_return receive_state_request(payload, volume, false);
+    case Packet::state_chg_req:
+      // A request for nothing asks whether what was said before has arrived: on media, then (D3).
+      if (asks_for_nothing(payload)) co_await resource_.settled();
+      if (link.failed()) co_return Status(Fault::connection_lost, "link");
+      co_return receive_state_request(payload, volume, false);
     case Packet::conn_st_chg_req: co_return receive_state_request(payload, nullptr, true);
     case Packet::rs_deallocated: co_return volume->resync_deallocated(payload);
     default: break;

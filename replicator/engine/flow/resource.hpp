@@ -92,6 +92,7 @@ class Resource {
   [[nodiscard]] Volume* volume(std::uint32_t number) noexcept;
   [[nodiscard]] Connection* connection() noexcept { return connection_.get(); }
   [[nodiscard]] const Connection* connection() const noexcept { return connection_.get(); }
+  [[nodiscard]] std::uint64_t connections_made() const noexcept { return connections_made_; }
   [[nodiscard]] ResourceStatus status() const;
   [[nodiscard]] Role role() const noexcept { return role_; }
 
@@ -194,6 +195,7 @@ class Resource {
   std::list<std::unique_ptr<Volume>>
       volumes_;  // by number; flows that go over it outlast an insertion
   std::unique_ptr<Connection> connection_;
+  std::uint64_t connections_made_ = 0;
   std::vector<FollowUp> pending_;
   bool following_up_ = false;
   io::Event follow_ups_done_;

@@ -250,6 +250,7 @@ Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::st
   Digests digests;
   const std::int32_t unknown_digest = make_digests(options, digests);
   if (unknown_digest != 0) co_return AdminResult(unknown_digest);
+  ++connections_made_;
   connection_ = std::make_unique<Connection>(*this, std::move(peer), std::move(options),
                                              std::move(digests), std::move(peer_name));
   const Status listening = connection_->listen();

@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/sabotage.hpp"
+#include "engine/decide/route.hpp"
 #include "engine/flow/volume.hpp"
 
 namespace replicator {
@@ -32,6 +33,7 @@ MirroredWrite& TransferLog::add(Volume& volume, ByteRange range, ActivityHold ho
   entry.local_ok = false;
   entry.epoch_stable = false;
   log_.push_back(entry);
+  volume.begin_doubt(range);
   ++open_writes_;
   return entry;
 }
@@ -120,13 +122,15 @@ bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
 
 // What the fate of the write means for the bitmap, once both sides are known.
 void TransferLog::settle(MirroredWrite& entry) {
-  if (entry.local_ok && entry.epoch_stable && entry.answer == PeerAnswer::written_in_sync) {
-    entry.volume->clear_out_of_sync(entry.range);  // E3: on media on both sides
-  }
+  if (!entry.local_ok || !entry.epoch_stable || entry.answer != PeerAnswer::written_in_sync) return;
+  // E3: on media on both sides, unless a later write has only been announced.
+  if (announces(entry.volume->state())) return;
+  entry.volume->clear_out_of_sync(entry.range);
 }
 
 void TransferLog::release(MirroredWrite& entry) {
   settle(entry);
+  entry.volume->end_doubt(entry.range);
   entry.unlink();
   entry.hold = ActivityHold();
   entry.volume = nullptr;

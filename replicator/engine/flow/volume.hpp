@@ -43,8 +43,9 @@ struct PeerVolume {
   bool state_known = false;
   std::uint32_t sequence = 0;  // of data packets and block acks we sent (7.5)
   bool consider_resync = false;
-  std::uint32_t resyncs = 0;  // begun on this connection
-  bool state_sent = false;    // our first P_STATE is out, the handshake is in progress
+  std::uint32_t resyncs = 0;        // begun on this connection
+  bool state_sent = false;          // our first P_STATE is out, the handshake is in progress
+  bool knows_it_is_behind = false;  // while we are Ahead
 };
 
 class Volume final : public io::BlockDevice {
@@ -79,6 +80,9 @@ class Volume final : public io::BlockDevice {
   void mark_out_of_sync(ByteRange range);
   void clear_out_of_sync(ByteRange range);
   [[nodiscard]] std::uint64_t out_of_sync_blocks() const noexcept;
+  // Mirrored writes that the peer has not made stable.
+  void begin_doubt(ByteRange range) noexcept { in_doubt_sectors_ += sectors_of(range); }
+  void end_doubt(ByteRange range) noexcept { in_doubt_sectors_ -= sectors_of(range); }
 
   [[nodiscard]] VolumeStatus status() const;
 
@@ -111,14 +115,25 @@ class Volume final : public io::BlockDevice {
   Task<Status> cover_when_stable(ByteRange range, ActivityHold& hold);
   bool submit_local(io::Op& op, const Change& change);
   Task<bool> local_outcome(io::Op& local, bool submitted, ByteRange range);
-  Task<Status> finish_mirrored(io::Op& local, bool submitted, bool disk_was_good,
+  // Whose disk is UpToDate, when a request is decided.
+  struct Current {
+    bool here;
+    bool there;
+  };
+  [[nodiscard]] Current current() const noexcept;
+  // What only an Inconsistent disk has would be overwritten by its resync (S6).
+  [[nodiscard]] bool kept_here(bool done, Current decided) const noexcept;
+  [[nodiscard]] bool kept_there(bool done, Current decided) const noexcept;
+  Task<Status> finish_mirrored(io::Op& local, bool submitted, Current decided,
                                MirroredWrite& entry);
-  [[nodiscard]] bool keeps_answered(bool disk_was_good) const noexcept;
   Task<Status> answered(bool here, bool there);
   Task<Status> change_split(const Change& change);
   Task<Status> write_zero_data(ByteRange range);
   Task<Status> write_in_pieces(const Change& change);
   [[nodiscard]] Status check(ByteRange range, bool writing) const noexcept;
+  static std::uint64_t sectors_of(ByteRange range) noexcept {
+    return range.length.value() / sector_bytes;
+  }
   // Waits while application I/O is held back; refuses when it can't be served any more.
   [[nodiscard]] bool accepts_io_now() const noexcept;
   Task<Status> wait_for_io();
@@ -126,6 +141,7 @@ class Volume final : public io::BlockDevice {
   Task<Status> read_local(ByteRange range, Bytes into);
   Task<Status> read_from_peer(ByteRange range, Bytes into);
   Task<Status> flush_both();
+  Task<void> peer_knows_it_is_behind();
   [[nodiscard]] bool in_sync(ByteRange range) const noexcept;
   void local_io_failed(const char* what, std::int32_t error, ByteRange range);
   // G3: done when the current generation identifier is on media.
@@ -169,6 +185,7 @@ class Volume final : public io::BlockDevice {
   std::uint32_t local_pending_ = 0;
   std::uint32_t peer_pending_ = 0;
   std::uint32_t peer_unacknowledged_ = 0;
+  std::uint64_t in_doubt_sectors_ = 0;
   std::uint64_t net_sent_ = 0;  // bytes
   std::uint64_t net_received_ = 0;
 };

@@ -95,13 +95,15 @@ Task<Status> Volume::flush() {
 
 Task<Status> Volume::flush_both() {
   Connection* connection = resource_.connection();
+  // While the disk flushes, another connection may take its place, even in memory.
+  const std::uint64_t which = resource_.connections_made();
   std::uint64_t ticket = 0;
   if (connection != nullptr) {
     connection->close_epoch();
     ticket = connection->log().ticket();
   }
   bool here = false;
-  const bool disk_was_good = state_.disk == DiskState::up_to_date;
+  const Current decided = current();
   if (has_disk()) {
     const BackingDevice::Use use(*backing_);
     io::Op op;
@@ -112,12 +114,13 @@ Task<Status> Volume::flush_both() {
     if (!here) local_io_failed("flush", flushed, ByteRange());
   }
   bool there = false;
-  if (connection != nullptr && connection == resource_.connection()) {
+  if (connection != nullptr && resource_.connection() != nullptr &&
+      resource_.connections_made() == which) {
     there = co_await connection->wait_stable(ticket);
   }
-  if (!(here && keeps_answered(disk_was_good)) && !there) {
-    co_return Status(Fault::no_good_data, "flush");
-  }
+  here = kept_here(here, decided);
+  if (!here && !kept_there(there, decided)) co_return Status(Fault::no_good_data, "flush");
+  if (state_.connection == ConnectionState::ahead) co_await peer_knows_it_is_behind();
   if (there) co_return Status();
   co_return co_await generation_settled();
 }

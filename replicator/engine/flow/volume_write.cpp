@@ -144,24 +144,34 @@ Task<Status> Volume::change_in_turn(const Change& request) {
   if (route == Route::mirror && !connection->can_send(*this, request)) {
     co_return Status(Fault::unsupported, "in one packet");  // the caller takes it apart
   }
-  const bool disk_was_good = state_.disk == DiskState::up_to_date;
+  const Current decided = current();
   io::Op local;
   if (route == Route::mirror) {
     MirroredWrite& entry = connection->mirror(*this, request, std::move(hold));
     const bool submitted = submit_local(local, request);
-    co_return co_await finish_mirrored(local, submitted, disk_was_good, entry);
+    co_return co_await finish_mirrored(local, submitted, decided, entry);
   }
   if (route == Route::announce) connection->announce_out_of_sync(*this, request.range);
   else mark_out_of_sync(request.range);
   const bool submitted = submit_local(local, request);
   const bool local_ok = co_await local_outcome(local, submitted, request.range);
-  const bool here = local_ok && keeps_answered(disk_was_good);
+  const bool here = kept_here(local_ok, decided);
   co_return co_await answered(here, false);
 }
 
-// S6: what only an Inconsistent disk took would be overwritten by its resync.
-bool Volume::keeps_answered(bool disk_was_good) const noexcept {
-  return disk_was_good || state_.disk == DiskState::up_to_date;
+Volume::Current Volume::current() const noexcept {
+  Current now;
+  now.here = state_.disk == DiskState::up_to_date;
+  now.there = state_.peer_disk == DiskState::up_to_date;
+  return now;
+}
+
+bool Volume::kept_here(bool done, Current decided) const noexcept {
+  return done && (decided.here || state_.disk == DiskState::up_to_date);
+}
+
+bool Volume::kept_there(bool done, Current decided) const noexcept {
+  return done && (decided.there || state_.peer_disk == DiskState::up_to_date);
 }
 
 Task<bool> Volume::local_outcome(io::Op& local, bool submitted, ByteRange range) {
@@ -183,7 +193,8 @@ Task<Status> Volume::cover_when_stable(ByteRange range, ActivityHold& hold) {
     const Status ready = co_await wait_for_io();
     if (!ready.ok()) co_return ready;
     Connection* connection = resource_.connection();
-    if (connection != nullptr && connection->log().full()) {
+    if (connection != nullptr && connection->relieve_congestion(*this)) continue;
+    if (connection != nullptr && connection->log().full() && !announces(state_)) {
       connection->close_epoch();
       io::Event::Wait room(connection->log().room);
       co_await room;
@@ -200,7 +211,9 @@ Task<Status> Volume::cover_when_stable(ByteRange range, ActivityHold& hold) {
     // Other things may have happened meanwhile: look at everything again, holding what we have.
     if (covered.ok() && accepts_io_now() && same_disk) {
       connection = resource_.connection();
-      if (connection == nullptr || !connection->log().full()) co_return Status();
+      if (connection == nullptr || !connection->log().full() || announces(state_)) {
+        co_return Status();
+      }
     }
     hold = ActivityHold();
   }
@@ -218,7 +231,7 @@ bool Volume::submit_local(io::Op& op, const Change& request) {
   return true;
 }
 
-Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, bool disk_was_good,
+Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current decided,
                                      MirroredWrite& entry) {
   const ByteRange range = entry.range;
   const bool local_ok = co_await local_outcome(local, submitted, range);
@@ -236,11 +249,13 @@ Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, bool disk_wa
     co_await wait;
   }
   // What was merely sent on a link that has failed since is unmirrored, whatever came of it (G3).
-  const bool there = entry.judge() == WriteVerdict::mirrored &&
-                     (proven(entry.answer, entry.epoch_stable) || connection.established());
+  const bool mirrored = entry.judge() == WriteVerdict::mirrored &&
+                        (proven(entry.answer, entry.epoch_stable) || connection.established());
   --peer_pending_;
   connection.log().finish(entry, local_ok);
-  const bool here = local_ok && keeps_answered(disk_was_good);
+  const bool here = kept_here(local_ok, decided);
+  // A peer that is being resynced has it as well, and that lets the generation stand.
+  const bool there = here ? mirrored : kept_there(mirrored, decided);
   co_return co_await answered(here, there);
 }
 
