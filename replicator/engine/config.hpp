@@ -107,6 +107,10 @@ struct DiskOptions {
   std::uint32_t c_fill_target_sectors = 100;
   std::uint32_t c_max_rate = 102400;
   std::uint32_t c_min_rate = 250;
+  // What a victim's resync overwrites is kept (docs/undo.md).
+  bool undo = true;
+  std::uint64_t undo_max_size_sectors = 16777216;  // 8 GiB; 0 = no limit
+  std::uint32_t undo_min_free_percent = 20;        // of the file system
 };
 
 struct BackingConfig {

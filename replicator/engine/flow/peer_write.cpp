@@ -154,6 +154,7 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
     volume.mark_out_of_sync(range);
     header.flags &= ~dp_may_set_in_sync;
   }
+  if (volume.keeps_undo(range)) co_await volume.keep_old(range);
   // The disk may have gone while we waited.
   if (!volume.has_disk()) {
     peer_write_done(volume, header, range, epoch, false);

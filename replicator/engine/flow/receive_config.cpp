@@ -242,6 +242,7 @@ Task<std::optional<ConnectionState>> Connection::decide_resync(Volume& volume,
     const Status written = co_await volume.backing_->set_all_with_full_sync_flag();
     if (!written.ok()) co_return std::optional<ConnectionState>();
   }
+  volume.note_undo(decision, mine, theirs);
   switch (decision.outcome) {
     case SyncDecision::Outcome::source: co_return C::wf_bitmap_s;
     case SyncDecision::Outcome::target: co_return C::wf_bitmap_t;

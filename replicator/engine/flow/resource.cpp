@@ -7,6 +7,7 @@
 #include "base/sabotage.hpp"
 #include "engine/flow/online_verify.hpp"
 #include "engine/flow/resync.hpp"
+#include "engine/flow/undo_log.hpp"
 
 namespace replicator {
 
@@ -234,6 +235,7 @@ Task<void> Resource::give_back_disk(Volume& volume) {
   }
   // Writes that the peer has not made stable still hold its activity log.
   std::erase_if(volume.retired_disks_, [](const auto& old) { return old->forgotten(); });
+  volume.undo_.reset();  // the file stays, growing, until the resync is repeated
   volume.retired_disks_.push_back(std::move(volume.backing_));
 }
 

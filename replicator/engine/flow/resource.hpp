@@ -51,6 +51,8 @@ struct Memory {
   io::BufferPool& replies;   // reads for the peer
 };
 
+class UndoStore;
+
 class Resource {
  public:
   // `order`: shared with the resources whose minors may be named in `resync-after`; null: alone.
@@ -79,6 +81,9 @@ class Resource {
   // Everything down: demote, disconnect, detach. Volumes stay, unconfigured.
   Task<AdminResult> down();
   void set_options(const ResourceOptions& options) { options_ = options; }
+  // Where undo files go; null (as at first): nothing is kept. Lives longer than the resource.
+  void set_undo_store(UndoStore* store) noexcept { undo_store_ = store; }
+  [[nodiscard]] UndoStore* undo_store() const noexcept { return undo_store_; }
   AdminResult set_disk_options(std::uint32_t number, const DiskOptions& options);
   AdminResult set_net_options(const NetOptions& options);
 
@@ -187,6 +192,7 @@ class Resource {
   Memory memory_;
   std::string name_;
   ResourceOptions options_;
+  UndoStore* undo_store_ = nullptr;
   Handlers handlers_;  // frames of the connection wait in it
   ResyncOrder own_order_;
   ResyncOrder& order_;

@@ -230,6 +230,7 @@ Task<void> Resync::write(ByteRange range, io::BufferPool::Buffer data, bool zero
   progress_event_.notify_all();
   io::RangeLock::Turn turn(volume_.incoming_writes_, range);
   co_await turn;
+  if (volume_.keeps_undo(range)) co_await volume_.keep_old(range);
   std::int32_t moved = -ENODEV;
   if (volume_.has_disk()) {
     io::Op op;

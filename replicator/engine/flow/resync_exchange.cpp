@@ -118,6 +118,8 @@ Task<Status> Connection::receive_sync_uuid(ConstBytes payload, Volume& volume) {
     io::Event::Wait wait(resource_.changed);
     co_await wait;
   }
+  co_await volume.prepare_undo();
+  if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
   const bool expected = volume.backing_ && (volume.state_.connection == C::wf_sync_uuid ||
                                             volume.state_.connection == C::behind);
   if (!expected) co_return Status(Fault::protocol_error, "sync identifier in the wrong state");
@@ -280,6 +282,7 @@ Task<void> Resource::finish_resync_as_target(Volume& volume, bool complete) {
   start_handler(volume, "after-resync-target");
   co_await settled();
   if (connection_ && connection_->established()) connection_->send_state(volume);
+  if (complete) co_await volume.finish_undo();
 }
 
 void Resource::peer_has_our_generations(Volume& volume) noexcept {

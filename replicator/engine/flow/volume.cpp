@@ -5,6 +5,7 @@
 #include "engine/flow/online_verify.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
+#include "engine/flow/undo_log.hpp"
 
 namespace replicator {
 

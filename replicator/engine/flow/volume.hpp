@@ -25,6 +25,7 @@
 #include "protocol/packet.hpp"
 #include "protocol/packets.hpp"
 #include "protocol/states.hpp"
+#include "undo/undo_format.hpp"
 
 namespace replicator {
 
@@ -32,7 +33,10 @@ class Resource;
 class Connection;
 class Resync;
 class OnlineVerify;
+class UndoLog;
 struct MirroredWrite;
+struct HandshakeSide;
+struct SyncDecision;
 
 // What the peer told us about this volume on the current connection.
 struct PeerVolume {
@@ -144,6 +148,15 @@ class Volume final : public io::BlockDevice {
   Task<void> peer_knows_it_is_behind();
   [[nodiscard]] bool in_sync(ByteRange range) const noexcept;
   void local_io_failed(const char* what, std::int32_t error, ByteRange range);
+  // Undo of a victim's resync (volume_undo.cpp). The decision is noted; before the generations
+  // change the file is there; nothing is overwritten before its old content is on media in the
+  // file, as long as that takes it.
+  void note_undo(const SyncDecision& decision, const HandshakeSide& mine,
+                 const HandshakeSide& theirs);
+  Task<void> prepare_undo();
+  [[nodiscard]] bool keeps_undo(ByteRange range) const noexcept;
+  Task<void> keep_old(ByteRange range);
+  Task<void> finish_undo();
   // G3: done when the current generation identifier is on media.
   Task<Status> generation_settled();
 
@@ -175,6 +188,8 @@ class Volume final : public io::BlockDevice {
   VerifyRange verify_wanted_;                     // start: where the next online verify goes on
   std::unique_ptr<OnlineVerify> verify_;
   std::vector<std::unique_ptr<OnlineVerify>> retired_verifies_;
+  std::optional<UndoHeader> undo_wanted_;         // by the last handshake
+  std::unique_ptr<UndoLog> undo_;                 // as long as it grows, or would
 
   std::uint32_t openers_ = 0;
   std::uint32_t writing_openers_ = 0;

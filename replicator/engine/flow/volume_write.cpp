@@ -134,6 +134,7 @@ Task<Status> Volume::change(const Change& request) {
 }
 
 Task<Status> Volume::change_in_turn(const Change& request) {
+  if (keeps_undo(request.range)) co_await keep_old(request.range);
   ActivityHold hold;
   const Status covered = co_await cover_when_stable(request.range, hold);
   if (!covered.ok()) co_return covered;

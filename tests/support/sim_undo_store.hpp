@@ -1,0 +1,56 @@
+// Undo files as disks of a simulated machine: they survive its crashes. What a real file system
+// does at a crash between the creation of a file and its first flush is not simulated.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "tests/sim/node.hpp"
+#include "undo/undo_store.hpp"
+
+namespace replicator::testing_support {
+
+class SimUndoStore final : public UndoStore {
+ public:
+  explicit SimUndoStore(sim::Node& node) : node_(node) {}
+
+  Result<std::unique_ptr<io::Disk>> create(const std::string& /*resource*/,
+                                           std::uint32_t /*volume*/, ByteCount size) override {
+    if (refuse) return failure(Fault::no_space, "undo directory");
+    if (growing_ != nullptr) return failure(Fault::exists, "undo file");
+    const std::string path = "/undo/" + std::to_string(files_.size());
+    growing_ = &node_.add_disk(path, size);
+    files_.push_back(growing_);
+    return node_.io().storage.open(path, io::DiskAccess::exclusive);
+  }
+  Result<std::unique_ptr<io::Disk>> reopen(const std::string& /*resource*/,
+                                           std::uint32_t /*volume*/) override {
+    if (growing_ == nullptr) return failure(Fault::not_found, "undo file");
+    return node_.io().storage.open(growing_->path(), io::DiskAccess::exclusive);
+  }
+  std::string finish(const std::string& /*resource*/, std::uint32_t /*volume*/) override {
+    ++finished;
+    return growing_ == nullptr ? std::string() : std::exchange(growing_, nullptr)->path();
+  }
+  void set_aside(const std::string& /*resource*/, std::uint32_t /*volume*/) override {
+    ++put_aside;
+    growing_ = nullptr;
+  }
+  Space space() override { return Space{free, ByteCount(1ULL << 30U)}; }
+  [[nodiscard]] std::uint64_t seconds_since_1970() const override { return 1'700'000'000; }
+
+  [[nodiscard]] const std::vector<sim::SimDisk*>& files() const noexcept { return files_; }
+  [[nodiscard]] sim::SimDisk* growing() const noexcept { return growing_; }
+
+  bool refuse = false;
+  ByteCount free{1ULL << 30U};
+  int finished = 0;
+  int put_aside = 0;
+
+ private:
+  sim::Node& node_;
+  std::vector<sim::SimDisk*> files_;
+  sim::SimDisk* growing_ = nullptr;
+};
+
+}  // namespace replicator::testing_support
