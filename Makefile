@@ -61,7 +61,8 @@ MAIN_polluxd   := replicator/daemon/main.cpp
 MAIN_drbdadm   := drbdadm-compat/main/drbdadm.cpp
 MAIN_drbdsetup := drbdadm-compat/main/drbdsetup.cpp
 MAIN_drbdmeta  := drbdadm-compat/main/drbdmeta.cpp
-PROGRAMS := $(foreach p,polluxd drbdadm drbdsetup drbdmeta,$(if $(wildcard $(MAIN_$(p))),$(p)))
+MAIN_pollux    := replicator/pollux/main.cpp
+PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta,$(if $(wildcard $(MAIN_$(p))),$(p)))
 
 SOURCES := $(sort $(shell find replicator kmod-shim drbdadm-compat -name '*.cpp' 2>/dev/null))
 LIB_SOURCES := $(filter-out %/main.cpp drbdadm-compat/main/%,$(SOURCES))

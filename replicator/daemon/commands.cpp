@@ -150,6 +150,7 @@ Reply Daemon::new_resource(const Request& request) {
   entry->peer_name = value(request, "peer-name");
   entry->resource = std::make_unique<Resource>(reactor_.world(), memory_, request.object, options,
                                                &resync_order_);
+  entry->resource->set_undo_store(&undo_files_);
   entry->resource->let_go_of_devices = [this, raw = entry.get()] { return release_devices(*raw); };
   resources_.emplace(request.object, std::move(entry));
   return Reply();

@@ -20,6 +20,7 @@ Daemon::Daemon(uring::Reactor& reactor, DaemonOptions options)
       incoming_(incoming_bytes),
       replies_(reply_bytes),
       memory_{incoming_, replies_},
+      undo_files_(reactor_.world().storage, options_.undo_directory),
       server_(reactor.world(), *this) {
   for (io::BufferPool* pool : {&incoming_, &replies_}) {
     const Status registered = reactor_.register_memory(pool->arena());

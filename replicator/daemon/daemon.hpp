@@ -10,6 +10,7 @@
 
 #include "control/messages.hpp"
 #include "control/server.hpp"
+#include "daemon/undo_files.hpp"
 #include "devices/kernel_device.hpp"
 #include "devices/volume_directory.hpp"
 #include "engine/flow/resource.hpp"
@@ -22,6 +23,7 @@ namespace replicator {
 
 struct DaemonOptions {
   std::string run_directory = "/run/pollux";
+  std::string undo_directory = default_undo_directory;
   bool kernel_devices = true;
 };
 
@@ -103,6 +105,7 @@ class Daemon final : public control::CommandHandler {
   io::BufferPool incoming_;
   io::BufferPool replies_;
   Memory memory_;
+  UndoFiles undo_files_;
   ResyncOrder resync_order_;
   // Who waits for its turn keeps the entry, not the resource's place in here.
   std::map<std::string, std::shared_ptr<Entry>> resources_;

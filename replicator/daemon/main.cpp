@@ -22,7 +22,7 @@ using namespace replicator;
 
 constexpr const char* usage =
     "usage: polluxd [--foreground | --background] [--log-file FILE] [--verbose] "
-    "[--no-kernel-devices] [--usermode-helper PROGRAM]\n"
+    "[--no-kernel-devices] [--usermode-helper PROGRAM] [--undo-directory DIRECTORY]\n"
     "The replicator daemon. drbdadm starts it when it is needed.\n";
 
 struct Arguments {
@@ -31,6 +31,7 @@ struct Arguments {
   bool kernel_devices = true;
   std::string log_file;
   std::string helper = usual_helper();
+  std::string undo_directory = default_undo_directory;
 };
 
 bool parse(int count, char** words, Arguments& arguments) {
@@ -42,6 +43,7 @@ bool parse(int count, char** words, Arguments& arguments) {
     else if (word == "--no-kernel-devices") arguments.kernel_devices = false;
     else if (word == "--log-file" && i + 1 < count) arguments.log_file = words[++i];
     else if (word == "--usermode-helper" && i + 1 < count) arguments.helper = words[++i];
+    else if (word == "--undo-directory" && i + 1 < count) arguments.undo_directory = words[++i];
     else return false;
   }
   return true;
@@ -121,6 +123,7 @@ int serve(const Arguments& arguments, int ready) {
   io::reserve_frames(1024, 1024);
   DaemonOptions options;
   options.kernel_devices = arguments.kernel_devices;
+  options.undo_directory = arguments.undo_directory;
   Daemon daemon(**reactor, options);
   for (const std::string& line : harden_process())
     log::info("{}", line);

@@ -15,6 +15,7 @@
 namespace replicator {
 
 inline constexpr std::size_t undo_header_bytes = 4096;
+inline constexpr const char* default_undo_directory = "/var/lib/pollux/undo";
 inline constexpr std::size_t undo_name_max = 127;  // of a resource
 
 enum class UndoReason : std::uint8_t {
