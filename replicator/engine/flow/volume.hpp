@@ -188,8 +188,8 @@ class Volume final : public io::BlockDevice {
   VerifyRange verify_wanted_;                     // start: where the next online verify goes on
   std::unique_ptr<OnlineVerify> verify_;
   std::vector<std::unique_ptr<OnlineVerify>> retired_verifies_;
-  std::optional<UndoHeader> undo_wanted_;         // by the last handshake
-  std::unique_ptr<UndoLog> undo_;                 // as long as it grows, or would
+  std::optional<UndoHeader> undo_wanted_;  // by the last handshake
+  std::unique_ptr<UndoLog> undo_;          // as long as it grows, or would
 
   std::uint32_t openers_ = 0;
   std::uint32_t writing_openers_ = 0;
