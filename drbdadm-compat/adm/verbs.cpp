@@ -87,6 +87,18 @@ int verb_disk_options(const Context& context, const LocalResource& /*resource*/,
   return context.runner.run(with_passed(context, disk_options_step(volume, context.locals)));
 }
 
+// The configured size again, unless another one is asked for; then the meta data, which may have
+// moved, is found at its new place from now on.
+int verb_resize(const Context& context, const LocalResource& /*resource*/,
+                const LocalVolume& volume) {
+  Step step = minor_step("resize", volume);
+  const config::Setting* size = volume.options.find("size");
+  if (size != nullptr) step.arguments.push_back("--size=" + size->value);
+  const int code = context.runner.run(with_passed(context, std::move(step)));
+  if (code != 0 || volume.diskless()) return code;
+  return context.runner.run(metadata_step("check-resize", volume));
+}
+
 int verb_wait(const Context& context, const LocalResource& resource, const LocalVolume& volume) {
   return context.runner.run(with_passed(context, wait_step(context.call.verb, resource, volume)));
 }
@@ -166,7 +178,7 @@ constexpr Verb table[] = {
     {.name = "resume-sync", .each_volume = on_minor},
     {.name = "suspend-io", .each_volume = on_minor},
     {.name = "resume-io", .each_volume = on_minor},
-    {.name = "resize", .each_volume = on_minor},
+    {.name = "resize", .each_volume = verb_resize},
     {.name = "check-resize", .each_volume = on_metadata},
     {.name = "new-current-uuid", .each_volume = on_minor},
     {.name = "disk-options", .each_volume = verb_disk_options},

@@ -103,6 +103,12 @@ int run(const MetaCall& call, Console& console, const std::string& command_line)
     stale = true;
     device = open_meta_device(request);
   }
+  // While the device is attached nothing has to be moved, only noted.
+  if (!device && device.error().fault() == Fault::busy &&
+      call.command->action == MetaAction::check_resize) {
+    request.share = true;
+    device = open_meta_device(request);
+  }
   if (!device) return cannot_open(call, console, device.error());
   const int code = check_device(call, **device, console);
   if (code != exit_ok) return code;

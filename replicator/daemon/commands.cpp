@@ -129,7 +129,7 @@ Task<Reply> Daemon::carry_out(const Request& request) {
   if (command == "down") co_return co_await down(request);
   if (command == "detach" || command == "invalidate" || command == "invalidate-remote" ||
       command == "outdate" || command == "pause-sync" || command == "resume-sync" ||
-      command == "new-current-uuid" || command == "verify") {
+      command == "resize" || command == "new-current-uuid" || command == "verify") {
     co_return co_await on_volume(request);
   }
   co_return malformed("this command is not offered");
@@ -151,6 +151,10 @@ Reply Daemon::new_resource(const Request& request) {
   entry->resource = std::make_unique<Resource>(reactor_.world(), memory_, request.object, options,
                                                &resync_order_);
   entry->resource->set_undo_store(&undo_files_);
+  entry->resource->size_changed = [this, raw = entry.get()](Volume& volume) {
+    std::shared_ptr<Entry> owner = share(raw);
+    if (owner) size_tasks_.start(follow_size(std::move(owner), volume.number()));
+  };
   entry->resource->let_go_of_devices = [this, raw = entry.get()] { return release_devices(*raw); };
   resources_.emplace(request.object, std::move(entry));
   return Reply();
@@ -360,6 +364,7 @@ Task<Reply> Daemon::on_volume(const Request& request) {
     AdminResult paused = co_await resource.pause_sync(number, pause);
     co_return answer(std::move(paused));
   }
+  if (request.command == "resize") co_return co_await resize(request, resource, number);
   if (request.command == "new-current-uuid") {
     const bool clear = flag(request, "clear-bitmap");
     AdminResult begun = co_await resource.new_current_uuid(number, clear);
@@ -368,6 +373,36 @@ Task<Reply> Daemon::on_volume(const Request& request) {
   const bool remote = request.command == "invalidate-remote";
   AdminResult invalidated = co_await resource.invalidate(number, remote);
   co_return answer(std::move(invalidated));
+}
+
+Task<Reply> Daemon::resize(const Request& request, Resource& resource, std::uint32_t number) {
+  // "size" is an option of the disk section, in its units.
+  OptionMap size;
+  const std::string wanted = value(request, "size");
+  if (!wanted.empty()) size["size"] = wanted;
+  DiskOptions options;
+  if (const auto problem = control::apply_options(size, options)) {
+    co_return answer(control::err_invalid_request, *problem);
+  }
+  ResizeRequest change;
+  change.size_sectors = options.size_sectors;
+  change.assume_peer_has_space = flag(request, "assume-peer-has-space");
+  change.assume_clean = flag(request, "assume-clean");
+  AdminResult resized = co_await resource.resize(number, change);
+  co_return answer(std::move(resized));
+}
+
+// The kernel device follows; NBD clients learn of it when they connect again.
+Task<void> Daemon::follow_size(std::shared_ptr<Entry> entry, std::uint32_t number) {
+  io::Semaphore::Take turn(entry->turn, 1);
+  co_await turn;
+  const auto found = entry->exports.find(number);
+  if (found == entry->exports.end() || !found->second.device) co_return;
+  const Status resized = co_await found->second.device->resize();
+  if (!resized.ok()) {
+    log::warning("{}/{} the kernel device keeps its size: {}", entry->resource->name(), number,
+                 resized.where());
+  }
 }
 
 // Holds the answer until the state is reached; data {"timeout":true} when that takes too long. Ends

@@ -82,6 +82,7 @@ Task<void> Daemon::stop() {
     if (!downed.ok()) log::warning("{} did not go down cleanly: {}", name, downed.code);
     co_await remove_entry(name);
   }
+  co_await size_tasks_.close();
   if (volume_files_) co_await volume_files_->unmount();
   if (proc_) co_await proc_->unmount();
   co_await server_.stop();

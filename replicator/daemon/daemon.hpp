@@ -82,6 +82,8 @@ class Daemon final : public control::CommandHandler {
   Task<Reply> secondary(const Request& request);
   Task<Reply> down(const Request& request);
   Task<Reply> on_volume(const Request& request);  // detach, invalidate, pause-sync and the like
+  Task<Reply> resize(const Request& request, Resource& resource, std::uint32_t number);
+  Task<void> follow_size(std::shared_ptr<Entry> entry, std::uint32_t number);
   Task<Reply> wait_for(const Request& request, io::Stream& caller);
   Reply disk_options(const Request& request);
   Reply net_options(const Request& request);
@@ -113,6 +115,7 @@ class Daemon final : public control::CommandHandler {
   std::unique_ptr<shim::ProcFile> proc_;
   std::unique_ptr<shim::Directory> volume_files_;
   bool stop_requested_ = false;
+  io::Gate size_tasks_;  // last: its frames refer to everything above
 };
 
 }  // namespace replicator

@@ -32,6 +32,8 @@ class Disk {
  public:
   virtual ~Disk() = default;
   [[nodiscard]] virtual ByteCount size() const noexcept = 0;
+  // Looks at the device again, which may have grown: size() says what was found.
+  virtual void measure() noexcept {}
   [[nodiscard]] virtual std::uint32_t logical_block_bytes() const noexcept = 0;
   virtual void read(Op&, ByteOffset, Bytes) = 0;
   virtual void write(Op&, ByteOffset, ConstBytes, Durability) = 0;

@@ -91,6 +91,8 @@ struct QueueLimits {
   std::uint8_t discard_zeroes_data = 0;
   std::uint8_t write_same_capable = 0;
 };
+inline constexpr std::uint16_t dds_flag_forced = 1;
+inline constexpr std::uint16_t dds_flag_no_resync = 2;
 struct Sizes {
   std::uint64_t disk_sectors = 0;     // d_size
   std::uint64_t user_sectors = 0;     // u_size

@@ -42,6 +42,13 @@ class FileDisk final : public io::Disk {
   FileDisk& operator=(const FileDisk&) = delete;
 
   [[nodiscard]] ByteCount size() const noexcept override { return ByteCount(size_); }
+  void measure() noexcept override {
+    struct stat info = {};
+    if (fstat(fd_, &info) != 0) return;
+    auto size = static_cast<std::uint64_t>(info.st_size);
+    if (S_ISBLK(info.st_mode) && ioctl(fd_, BLKGETSIZE64, &size) != 0) return;
+    size_ = round_down(size, std::uint64_t{block_});
+  }
   [[nodiscard]] std::uint32_t logical_block_bytes() const noexcept override { return block_; }
 
   void read(io::Op& op, ByteOffset at, Bytes into) override {

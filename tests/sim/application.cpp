@@ -27,6 +27,7 @@ Application::Application(World& world, Oracle& oracle, ByteCount device_size, Wo
     : world_(world),
       oracle_(oracle),
       sectors_(device_size.value() / sector_bytes),
+      writable_sectors_(sectors_),
       workload_(workload),
       prng_(world.stream("application")) {
   for (std::uint32_t i = 0; i < workload_.hot_spots; ++i) {
@@ -50,7 +51,11 @@ void Application::node_died(NodeId node) {
   in_flight_ = 0;
 }
 
-ByteRange Application::draw_range() {
+void Application::may_write_up_to(ByteCount size) noexcept {
+  writable_sectors_ = std::max(writable_sectors_, size.value() / sector_bytes);
+}
+
+ByteRange Application::draw_range(std::uint64_t sectors) {
   std::uint64_t length = 1 + prng_.below(workload_.largest_sectors);
   if (prng_.chance(30)) length = sectors_per_block;
   if (prng_.chance(2)) length = 1 + prng_.below(large_sectors);
@@ -58,11 +63,11 @@ ByteRange Application::draw_range() {
   if (!hot_.empty() && prng_.chance(workload_.hot_percent)) {
     first = hot_[prng_.below(hot_.size())] + prng_.below(hot_sectors);
   } else {
-    first = prng_.below(sectors_);
+    first = prng_.below(sectors);
   }
   if (prng_.chance(50)) first = round_down(first, sectors_per_block);
-  first = std::min(first, sectors_ - 1);
-  length = std::min(length, sectors_ - first);
+  first = std::min(first, sectors - 1);
+  length = std::min(length, sectors - first);
   return {ByteOffset(first * sector_bytes), ByteCount(length * sector_bytes)};
 }
 
@@ -84,8 +89,9 @@ Task<void> Application::client(NodeId node, io::Clock& clock, io::BlockDevice& d
                   Duration::nanoseconds(static_cast<std::int64_t>(prng_.below(longest + 1))));
       co_await pause;
     }
-    const ByteRange range = draw_range();
     std::uint64_t dice = prng_.below(100);
+    const ByteRange range =
+        draw_range(dice < workload_.read_percent ? sectors_ : writable_sectors_);
     const std::uint64_t before = errors_;
     ++in_flight_;
     if (dice < workload_.read_percent) {

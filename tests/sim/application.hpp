@@ -51,6 +51,8 @@ class Application {
   // open.
   void run(io::Gate& gate, NodeId node, io::Clock& clock, io::BlockDevice& device,
            std::uint64_t operations);
+  // The device has grown. The new area holds anything, so that only what was written there is read.
+  void may_write_up_to(ByteCount size) noexcept;
   // Clients end after the operation they are in.
   void stop() noexcept { stopping_ = true; }
   [[nodiscard]] bool idle() const noexcept { return running_ == 0; }
@@ -86,12 +88,13 @@ class Application {
   Task<void> one_write(NodeId node, io::BlockDevice& device, ByteRange range, bool stable);
   Task<void> one_flush(NodeId node, io::BlockDevice& device);
   Task<void> one_clearing(NodeId node, io::BlockDevice& device, ByteRange range, bool discard);
-  ByteRange draw_range();
+  ByteRange draw_range(std::uint64_t sectors);
   void note_error(const char* what, const Status& status);
 
   World& world_;
   Oracle& oracle_;
-  std::uint64_t sectors_;
+  std::uint64_t sectors_;           // may be read
+  std::uint64_t writable_sectors_;  // … written
   Workload workload_;
   Prng prng_;
   Observer* observer_ = nullptr;

@@ -34,7 +34,7 @@ Cluster::Cluster(World& world, const ClusterOptions& options)
     : world_(world),
       options_(options),
       network_(world),
-      oracle_(MetadataPlaces(options.disk_bytes).data.value() / sector_bytes),
+      oracle_((MetadataPlaces(options.disk_bytes).data + growth_limit).value() / sector_bytes),
       application_(world, oracle_, MetadataPlaces(options.disk_bytes).data, options.workload),
       prng_(world.stream("cluster")) {
   for (std::size_t i = 0; i < 2; ++i) {
@@ -70,6 +70,7 @@ Cluster::~Cluster() {
 
 void Cluster::boot(std::size_t which) {
   Member& member = nodes_[which];
+  find_metadata(which);
   member.attached = false;
   member.configured = false;
   member.seen = VolumeState();
@@ -220,6 +221,11 @@ void Cluster::note_change(std::size_t which, const VolumeState& before, const Vo
   if (here || there) member.no_data_since = Instant::never();
   else if (member.no_data_since == Instant::never()) member.no_data_since = world_.now();
   if (is_target(now.connection) && !is_target(before.connection)) sync_begins(which);
+  // A finished resync made it the equal of its source.
+  if (is_target(before.connection) && now.connection == ConnectionState::connected && here) {
+    member.stale = nodes_[other(which)].stale;
+    member.lacks = nodes_[other(which)].lacks;
+  }
   const bool fell_apart = now.connection == ConnectionState::stand_alone &&
                           before.connection != ConnectionState::stand_alone;
   const bool asked_for = replica(which)->given() == Verb::disconnect ||
@@ -275,6 +281,7 @@ void Cluster::agree() {
   ever_in_sync_ = true;
   nodes_[0].stale = nodes_[1].stale = false;
   nodes_[0].lacks = nodes_[1].lacks = false;
+  application_.may_write_up_to(std::min(replica(0)->size(), replica(1)->size()));
   nodes_[0].discards = nodes_[1].discards = false;
   if (primary_ != nobody) {
     nodes_[other(primary_)].weak_since = nodes_[primary_].weak_since;
@@ -346,6 +353,7 @@ void Cluster::manage() {
     manage_member(i);
   }
   if (switching_) manage_switch();
+  if (resizing_) manage_size();
   manage_role();
 }
 
@@ -364,6 +372,7 @@ void Cluster::manage_member(std::size_t which) {
              !(state.connection == ConnectionState::stand_alone && !disconnected_on_purpose &&
                replicator->given() == Verb::attach && !replicator->last_ok())) {
     // A disk that is refused as too old needs the peer.
+    find_metadata(which);
     replicator->command(Verb::attach);
   } else if (detached_on_purpose && state.disk > DiskState::failed) {
     replicator->command(Verb::detach);
@@ -396,6 +405,43 @@ void Cluster::want_pause(std::size_t which, Duration for_how_long) {
 void Cluster::invalidate(std::size_t which, bool remote) {
   if (!both_good() || promoting_ != nobody) return;
   replica(which)->command(remote ? Verb::invalidate_remote : Verb::invalidate);
+}
+
+// drbdadm has drbdmeta look for meta data that are no longer at the end, before it attaches.
+void Cluster::find_metadata(std::size_t which) {
+  MetadataView& view = *nodes_[which].metadata;
+  view.refresh();
+  Image& image = node(which).disk().image();
+  if (view.found_in() == image.size()) return;
+  move_metadata(image, view.found_in());
+  node(which).disk().image_changed();
+  view.refresh();
+}
+
+void Cluster::grow(ByteCount by) {
+  const ByteCount size = node(0).disk().size() + by;
+  if (size > options_.disk_bytes + growth_limit) return;
+  for (std::size_t i = 0; i < 2; ++i) {
+    SimDisk& disk = node(i).disk();
+    const ByteRange added(ByteOffset(disk.size().value()), by);
+    disk.resize(size);
+    nodes_[i].metadata->note_size();
+    // Nobody wrote there: it holds anything.
+    std::vector<std::byte> junk(by.value(), i == 0 ? std::byte{} : std::byte{0xa5});
+    disk.image().write(added.begin, junk);
+    for (const Image::DirtyPage& page : disk.image().dirty_pages()) {
+      if (page.page >= added.begin.value() / block_bytes) disk.image().keep(page);
+    }
+    const MetadataPlaces first(options_.disk_bytes);
+    disk.watch_media(ByteRange(first.bitmap, ByteOffset(size.value()) - first.bitmap));
+  }
+  resizing_ = true;
+}
+
+void Cluster::manage_size() {
+  if (primary_ == nobody || promoting_ != nobody || !both_good()) return;
+  resizing_ = false;
+  replica(prng_.below(2))->command(Verb::resize);
 }
 
 bool Cluster::promotable(std::size_t which) noexcept {
@@ -568,7 +614,9 @@ void Cluster::check_covered() {
   const Image& b = node(1).disk().image();
   for (Member& member : nodes_)
     member.metadata->refresh();
-  const std::uint64_t blocks = ceil_div(nodes_[0].metadata->places().data.value(), block_bytes);
+  const ByteCount largest =
+      std::max(nodes_[0].metadata->device_size(), nodes_[1].metadata->device_size());
+  const std::uint64_t blocks = ceil_div(std::min(largest, a.size()).value(), block_bytes);
   for (std::uint64_t block = 0; block < blocks; ++block) {
     if (a.same_block(b, block)) continue;
     if (nodes_[0].metadata->covered(block) || nodes_[1].metadata->covered(block)) continue;
@@ -617,7 +665,10 @@ void Cluster::reconnect_secondary() {
 void Cluster::check_equal() {
   const Image& a = node(0).disk().image();
   const Image& b = node(1).disk().image();
-  const std::uint64_t data = nodes_[0].metadata->places().data.value();
+  for (Member& member : nodes_)
+    member.metadata->refresh();
+  const std::uint64_t data =
+      std::min(nodes_[0].metadata->device_size(), nodes_[1].metadata->device_size()).value();
   std::array<std::byte, block_bytes> here;
   std::array<std::byte, block_bytes> there;
   for (std::uint64_t block = 0; block < ceil_div(data, block_bytes); ++block) {

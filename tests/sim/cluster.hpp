@@ -62,6 +62,9 @@ class Cluster final : public Application::Observer {
   void invalidate(std::size_t which, bool remote);
   // An online verify, asked for by this node as soon as both are in sync. It must find nothing.
   void want_verify(std::size_t which) noexcept { nodes_[which].verify_wanted = true; }
+  // Both disks have more space, up to a limit; the manager makes use of it when it can.
+  void grow(ByteCount by);
+  static constexpr ByteCount growth_limit{4U << 20U};
 
   void kill(std::size_t which);
   void power_cut(std::size_t which, CutMode mode);
@@ -144,11 +147,13 @@ class Cluster final : public Application::Observer {
   void agree();
   void manage_member(std::size_t which);
   void manage_role();
+  void manage_size();
   void manage_switch();
   void promote(std::size_t which);
   void promoted(std::size_t which);
   void start_clients();
   [[nodiscard]] bool promotable(std::size_t which) noexcept;
+  void find_metadata(std::size_t which);
   void check_superblock(std::size_t which);
   void submitted(std::size_t which, const SimDisk::Seen& seen);
   void check_intent(std::size_t which, const SimDisk::Seen& seen);
@@ -162,6 +167,7 @@ class Cluster final : public Application::Observer {
   Prng prng_;
   std::size_t primary_ = nobody;
   std::size_t promoting_ = nobody;
+  bool resizing_ = false;  // the disks have grown, the device has not
   bool clients_open_ = false;
   bool clients_stopped_ = false;
   bool switching_ = false;

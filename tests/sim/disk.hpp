@@ -104,7 +104,12 @@ class SimDisk final : EventTarget, io::Backend {
   void power_cut(CutMode mode);
   // A disk image from another time or place.
   void replace_image(const Image& image);
-  void resize(ByteCount size) { image_.resize(size); }
+  void resize(ByteCount size) {
+    image_.resize(size);
+    ++media_version_;
+  }
+  // By somebody who wrote to image() past the disk.
+  void image_changed() noexcept { ++media_version_; }
 
   [[nodiscard]] std::uint64_t operations() const noexcept { return serial_; }
   [[nodiscard]] std::size_t in_flight() const noexcept { return in_flight_; }

@@ -75,8 +75,35 @@ void create_metadata(Image& image, std::uint64_t generation) {
     image.keep(page);
 }
 
+void move_metadata(Image& image, ByteCount before) {
+  const MetadataPlaces from(before);
+  const MetadataPlaces to(image.size());
+  Block super;
+  image.read(to.superblock, super);
+  const std::uint32_t magic = read_be32(super, 60);
+  if (magic == magic_clean || magic == magic_unclean) return;
+  image.read(from.superblock, super);
+  std::vector<std::byte> log(log_blocks * block_bytes);
+  image.read(from.activity_log, log);
+  std::vector<std::byte> bitmap((to.activity_log - to.bitmap).value());
+  image.read(from.bitmap, Bytes(bitmap).first((from.activity_log - from.bitmap).value()));
+  const auto sectors = [](ByteCount distance) {
+    return static_cast<std::uint32_t>(distance.value() / sector_bytes);
+  };
+  write_be32(super, 64, sectors(to.superblock - to.bitmap) + sectors_per_block);
+  write_be32(super, 76, ~sectors(to.superblock - to.bitmap) + 1);
+  image.write(to.bitmap, bitmap);
+  image.write(to.activity_log, log);
+  image.write(to.superblock, super);
+  for (const Image::DirtyPage& page : image.dirty_pages())
+    image.keep(page);
+}
+
 MetadataView::MetadataView(const Image& image)
-    : image_(image), places_(image.size()), hot_(ceil_div(image.size().value(), extent_bytes)) {
+    : image_(image),
+      places_(image.size()),
+      found_in_(image.size()),
+      hot_(ceil_div(image.size().value(), extent_bytes)) {
   bitmap_.resize((places_.activity_log - places_.bitmap).value());
 }
 
@@ -85,9 +112,28 @@ MetadataView::MetadataView(const SimDisk& disk) : MetadataView(disk.image()) { d
 void MetadataView::refresh() {
   if (disk_ != nullptr && disk_->media_version() == version_) return;
   if (disk_ != nullptr) version_ = disk_->media_version();
+  find();
   read_superblock();
   read_activity_log();
   read_bitmap();
+}
+
+// At the end of the largest size at which there are any; below the last place nothing is looked
+// for.
+void MetadataView::find() {
+  for (std::size_t i = sizes_.size(); i > 0; --i) {
+    const MetadataPlaces there(sizes_[i - 1]);
+    Block block;
+    image_.read_media(there.superblock, block);
+    const std::uint32_t magic = read_be32(block, 60);
+    if (magic != magic_clean && magic != magic_unclean) continue;
+    places_ = there;
+    found_in_ = sizes_[i - 1];
+    hot_.assign(ceil_div(found_in_.value(), extent_bytes), false);
+    bitmap_.assign((places_.activity_log - places_.bitmap).value(), std::byte{});
+    sizes_.erase(sizes_.begin(), sizes_.begin() + static_cast<std::ptrdiff_t>(i));
+    return;
+  }
 }
 
 void MetadataView::read_superblock() {
@@ -152,6 +198,7 @@ bool MetadataView::hot(std::uint64_t extent) const noexcept {
 }
 
 bool MetadataView::marked(std::uint64_t block) const noexcept {
+  if (block / 8 >= bitmap_.size()) return false;
   return (static_cast<unsigned>(bitmap_[block / 8]) & (1U << (block % 8))) != 0;
 }
 

@@ -37,6 +37,10 @@ struct MetadataPlaces {
 // sync without a resync.
 void create_metadata(Image& image, std::uint64_t generation);
 
+// What drbdmeta does before an attach when the device has grown: meta data that lie where a device
+// of `before` had them move to the end, at once and onto media, unless there are some already.
+void move_metadata(Image& image, ByteCount before);
+
 class MetadataView {
  public:
   explicit MetadataView(const SimDisk& disk);
@@ -45,7 +49,11 @@ class MetadataView {
   // Reads what is on media now (cheap when nothing changed since the last call).
   void refresh();
 
+  // Where they were found last: the device may have grown since.
   [[nodiscard]] const MetadataPlaces& places() const noexcept { return places_; }
+  [[nodiscard]] ByteCount found_in() const noexcept { return found_in_; }
+  // The device has another size now.
+  void note_size() { sizes_.push_back(image_.size()); }
   [[nodiscard]] bool valid() const noexcept { return valid_; }
   [[nodiscard]] std::uint32_t flags() const noexcept { return flags_; }
   [[nodiscard]] std::uint64_t uuid(std::size_t slot) const noexcept { return uuids_[slot]; }
@@ -58,6 +66,7 @@ class MetadataView {
   [[nodiscard]] std::uint64_t marked_blocks() const noexcept;
 
  private:
+  void find();
   void read_superblock();
   void read_activity_log();
   void read_bitmap();
@@ -65,6 +74,8 @@ class MetadataView {
   const SimDisk* disk_ = nullptr;
   const Image& image_;
   MetadataPlaces places_;
+  ByteCount found_in_;
+  std::vector<ByteCount> sizes_;  // that the device has had since
   std::uint64_t version_ = ~0ULL;
   bool valid_ = false;
   std::uint32_t flags_ = 0;

@@ -34,6 +34,7 @@ const char* name(FaultKind kind) noexcept {
     case FaultKind::pause_sync: return "pause-sync";
     case FaultKind::invalidate: return "invalidate";
     case FaultKind::verify: return "verify";
+    case FaultKind::grow: return "grow";
   }
   return "?";
 }
@@ -195,6 +196,11 @@ void Nemesis::node_fault(FaultKind kind) {
       break;
     }
     case FaultKind::verify: cluster_.want_verify(prng_.below(2)); break;
+    case FaultKind::grow: {
+      const std::uint64_t blocks = 1 + prng_.below(prng_.chance(50) ? 4 : 200);
+      cluster_.grow(ByteCount(blocks * block_bytes));
+      break;
+    }
     default:  // fence and take over: the link goes, and the Primary is shot at once
       cluster_.network().cut_all(cluster_.node(0).id(), cluster_.node(1).id(), CutKind::silent);
       cluster_.power_cut(primary, CutMode::drawn);

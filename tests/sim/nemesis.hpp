@@ -34,8 +34,9 @@ enum class FaultKind : std::uint8_t {
   pause_sync,
   invalidate,
   verify,
+  grow,
 };
-inline constexpr std::size_t fault_kinds = 24;
+inline constexpr std::size_t fault_kinds = 25;
 const char* name(FaultKind kind) noexcept;
 
 class Nemesis {

@@ -27,6 +27,7 @@ const char* name(Verb verb) noexcept {
     case Verb::resume_sync: return "resume-sync";
     case Verb::invalidate: return "invalidate";
     case Verb::invalidate_remote: return "invalidate-remote";
+    case Verb::resize: return "resize";
   }
   return "?";
 }
@@ -90,6 +91,11 @@ Task<void> Replica::run_command(Verb verb) {
     case Verb::invalidate_remote:
       result = co_await resource_->invalidate(volume_number, true);
       break;
+    case Verb::resize: {
+      ResizeRequest request;
+      result = co_await resource_->resize(volume_number, request);
+      break;
+    }
   }
   last_code_ = result.code;
   last_ok_ = result.ok();

@@ -44,6 +44,7 @@ enum class Verb : std::uint8_t {
   resume_sync,
   invalidate,
   invalidate_remote,
+  resize,
 };
 const char* name(Verb verb) noexcept;
 

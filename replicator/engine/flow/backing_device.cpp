@@ -221,21 +221,26 @@ Task<Status> BackingDevice::write_transaction() {
     }
   }
   if (status.ok()) {
-    io::BufferPool::Buffer block = co_await blocks_.take(al_block_bytes);
-    const AlTransaction& transaction = log_.transaction();
-    encode_al_transaction(transaction, block.bytes());
-    const std::uint64_t sector =
-        activity_log_sector() + al_block_of(transaction.number, superblock_.stripes()) * 8;
-    const io::Durability durability =
-        options_.md_flushes ? io::Durability::stable : io::Durability::cached;
-    const Bytes bytes = block.bytes();
-    const Status written = co_await write_meta(sector, bytes, durability);
+    const Status written = co_await write_log_block();
     status = written;
-    ++al_writes_;
   }
   if (status.ok()) log_.commit();
   else log_.abandon();
   co_return status;
+}
+
+// What is planned, which may be nothing.
+Task<Status> BackingDevice::write_log_block() {
+  io::BufferPool::Buffer block = co_await blocks_.take(al_block_bytes);
+  const AlTransaction& transaction = log_.transaction();
+  encode_al_transaction(transaction, block.bytes());
+  const std::uint64_t sector =
+      activity_log_sector() + al_block_of(transaction.number, superblock_.stripes()) * 8;
+  const io::Durability durability =
+      options_.md_flushes ? io::Durability::stable : io::Durability::cached;
+  const Bytes bytes = block.bytes();
+  ++al_writes_;
+  co_return co_await write_meta(sector, bytes, durability);
 }
 
 bool BackingDevice::try_lock_resync(ByteRange range, ResyncLock& lock) {

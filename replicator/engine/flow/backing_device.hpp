@@ -119,8 +119,13 @@ class BackingDevice {
   Task<Status> write_changed_bitmap_pages();
   // Full sync from here on: flag, all bits, bitmap, flag off; survives a crash at any point.
   Task<Status> set_all_with_full_sync_flag();
-  // New effective size (3.5 of the format): new blocks are out of sync.
-  Task<Status> resize(ByteCount size);
+  // What the disks offer if the meta data moved to where it belongs on them now: they may have
+  // grown.
+  [[nodiscard]] ByteCount offered_bytes() noexcept;
+  [[nodiscard]] bool displaced() noexcept;
+  // New effective size, and the meta data where it belongs. New blocks are out of sync unless
+  // `new_in_sync`. Fault::too_small: the disk does not offer that much.
+  Task<Status> resize(ByteCount size, bool new_in_sync);
   // The end: turns away who waits for the activity log, waits for who is inside, leaves everything
   // on media and gives the disks back. The superblock's state flags are the caller's. The object
   // stays for the holds and locks that are still out, which mean nothing any more; it may go when
@@ -143,6 +148,7 @@ class BackingDevice {
   Task<Status> initialise_activity_log();
   // Those of [first, first + count) that have changed; neighbours in one write.
   Task<Status> write_pages(std::size_t first, std::size_t count);
+  Task<Status> write_changed(std::size_t first, std::size_t count);
   Task<Status> write_run(std::size_t first, std::size_t count);
   Task<Status> write_meta(std::uint64_t sector, ConstBytes block, io::Durability durability);
   Task<Status> flush_all();
@@ -159,6 +165,20 @@ class BackingDevice {
   void plan();
   Task<Status> run_transaction(const Waiting& leader);
   Task<Status> write_transaction();
+  Task<Status> write_log_block();
+  Task<Status> rewrite_activity_log();
+  [[nodiscard]] MetadataLayout layout_now() noexcept;
+  Task<void> take_hold();
+  void let_go() noexcept;
+  Task<Status> resize_alone(ByteCount size, bool new_in_sync);
+  // "All bits are being set", by whoever says so; over when the last one is done.
+  void declare_full_sync() noexcept {
+    ++full_syncs_;
+    superblock_.flags |= md_flag_full_sync;
+  }
+  void revoke_full_sync() noexcept {
+    if (--full_syncs_ == 0) superblock_.flags &= ~md_flag_full_sync;
+  }
   void release(std::uint32_t first, std::uint32_t last) noexcept;
   [[nodiscard]] io::Disk& meta() noexcept { return meta_ ? *meta_ : *data_; }
   [[nodiscard]] std::uint64_t bitmap_sector() const noexcept;
@@ -175,6 +195,7 @@ class BackingDevice {
   Bitmap bitmap_;
   ActivityLog log_;
   bool crashed_primary_ = false;
+  std::uint32_t full_syncs_ = 0;
   io::BufferPool blocks_;  // 4 KiB pieces and one of 1 MiB, taken once
 
   // Group transaction.

@@ -223,6 +223,11 @@ Task<Status> BackingDevice::write_pages(std::size_t first, std::size_t count) {
                         ByteCount(count * Bitmap::page_bytes_count));
   io::RangeLock::Turn turn(page_turns_, place);
   co_await turn;
+  co_return co_await write_changed(first, count);
+}
+
+// The caller has the turn.
+Task<Status> BackingDevice::write_changed(std::size_t first, std::size_t count) {
   for (std::size_t at = first; at < std::min(first + count, bitmap_.pages()); ++at) {
     if (!bitmap_.page_changed(at)) continue;
     const std::size_t end = std::min(first + count, bitmap_.pages());
@@ -274,29 +279,14 @@ Task<Status> BackingDevice::write_changed_bitmap_pages() {
 
 Task<Status> BackingDevice::set_all_with_full_sync_flag() {
   const Use use(*this);
-  superblock_.flags |= md_flag_full_sync;
+  declare_full_sync();
   const Status flagged = co_await write_superblock();
   if (!flagged.ok()) co_return flagged;
   bitmap_.set_all();
   const Status pages = co_await write_changed_bitmap_pages();
   if (!pages.ok()) co_return pages;
-  superblock_.flags &= ~md_flag_full_sync;
+  revoke_full_sync();
   co_return co_await write_superblock();  // flushes the pages first
-}
-
-Task<Status> BackingDevice::resize(ByteCount size) {
-  const Use use(*this);
-  const std::uint64_t sectors = to_sectors(size).value();
-  if (size.value() > usable_.value()) co_return Status(Fault::too_small, "device");
-  superblock_.la_size_sectors = sectors;
-  superblock_.flags |= md_flag_full_sync | md_flag_al_disabled;
-  const Status flagged = co_await write_superblock();
-  if (!flagged.ok()) co_return flagged;
-  bitmap_.resize(BlockCount(ceil_div(sectors, sectors_per_block)), true);
-  const Status pages = co_await write_changed_bitmap_pages();
-  if (!pages.ok()) co_return pages;
-  superblock_.flags &= ~(md_flag_full_sync | md_flag_al_disabled);
-  co_return co_await write_superblock();
 }
 
 // The magic stays "unclean", as the kernel leaves it: every tool then runs apply-al before it

@@ -86,7 +86,7 @@ class Connection {
   void send_state(Volume& volume);
   void send_state(Volume& volume, const VolumeState& state);
   void send_uuids(Volume& volume, std::uint64_t flags = 0);
-  void send_sizes(Volume& volume, bool ask_for_answer);
+  void send_sizes(Volume& volume, bool ask_for_answer, std::uint16_t dds_flags = 0);
   // Options were changed here while connected: the peer follows in what both must agree upon.
   void announce_options();
   void send_sync_uuid(Volume& volume, std::uint64_t uuid);
@@ -163,6 +163,8 @@ class Connection {
   Status receive_protocol_update(ConstBytes payload);
   Status receive_sync_param(ConstBytes payload, Volume& volume);
   Task<Status> receive_sizes(ConstBytes payload, Volume& volume);
+  Task<Status> answer_sizes(Volume& volume, Sizes peer, bool grew);
+  Task<Status> resync_after_grow(Volume& volume);
   Status adopt_peer_size(const Sizes& peer, Volume& volume);
   Task<Status> receive_uuids(ConstBytes payload, Volume& volume);
   Task<Status> receive_state(ConstBytes payload, Volume& volume);

@@ -9,7 +9,6 @@
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
-#include "metadata/layout.hpp"
 
 namespace replicator {
 
@@ -110,47 +109,6 @@ Status Connection::adopt_algorithms(const SyncParam& peer) {
   const Status verify = adopt("verify-alg", peer.verify_alg, options_.verify_alg, digests_.verify);
   if (!verify.ok()) return verify;
   return adopt("csums-alg", peer.csums_alg, options_.csums_alg, digests_.checksums);
-}
-
-Task<Status> Connection::receive_sizes(ConstBytes payload, Volume& volume) {
-  const Result<Sizes> peer = decode_sizes(payload);
-  if (!peer) co_return peer.error();
-  volume.peer_.sizes = *peer;
-  if (!volume.backing_) co_return adopt_peer_size(*peer, volume);
-  const std::uint64_t mine = volume.disk_options_.size_sectors;
-  const std::uint64_t user = mine == 0                 ? peer->user_sectors
-                             : peer->user_sectors == 0 ? mine
-                                                       : std::min(mine, peer->user_sectors);
-  const std::uint64_t now = to_sectors(volume.size_).value();
-  const std::uint64_t next = effective_size_sectors(
-      to_sectors(volume.backing_->usable_bytes()).value(), peer->disk_sectors,
-      volume.backing_->superblock().la_size_sectors, user);
-  if (next == now) co_return Status();
-  if (next < now && volume.state_.disk >= D::outdated &&
-      (volume.state_.connection < C::connected || peer->disk_sectors == 0)) {
-    co_return stand_alone("the peer's disk size is too small");
-  }
-  log::info("{}/{} size agreed with the peer: {} KiB", resource_.name(), volume.number(), next / 2);
-  const Status resized = co_await volume.backing_->resize(to_bytes(SectorCount(next)));
-  if (!resized.ok()) co_return resized;
-  if (!established_) co_return Status(Fault::connection_lost, "link");
-  volume.size_ = to_bytes(SectorCount(next));
-  resource_.changed.notify_all();
-  co_return Status();
-}
-
-// Diskless: the peer's word is the device's size.
-Status Connection::adopt_peer_size(const Sizes& peer, Volume& volume) {
-  const std::uint64_t next = peer.current_sectors != 0 ? peer.current_sectors
-                             : peer.user_sectors != 0  ? peer.user_sectors
-                                                       : peer.disk_sectors;
-  const std::uint64_t now = to_sectors(volume.size_).value();
-  if (next == 0 || next == now || (now != 0 && peer.disk_sectors == 0)) return Status();
-  if (next < now && volume.state_.role == Role::primary) {
-    return stand_alone("the peer's device is smaller than the one in use");
-  }
-  volume.size_ = to_bytes(SectorCount(next));
-  return Status();
 }
 
 Task<Status> Connection::receive_uuids(ConstBytes payload, Volume& volume) {

@@ -43,6 +43,12 @@ struct AdminResult {
   [[nodiscard]] bool ok() const noexcept { return code >= 0 && code < 100; }
 };
 
+struct ResizeRequest {
+  std::uint64_t size_sectors = 0;  // 0: as large as both disks allow
+  bool assume_peer_has_space = false;
+  bool assume_clean = false;
+};
+
 // The memory of one resource thread. Separate pools, so that the node can always receive and answer
 // what lets the peer go on, however many requests of its own wait (no deadlock between two full
 // nodes).
@@ -72,6 +78,7 @@ class Resource {
   Task<AdminResult> disconnect(bool force);
   Task<AdminResult> set_role(Role role, bool force);
   Task<AdminResult> invalidate(std::uint32_t number, bool remote);
+  Task<AdminResult> resize(std::uint32_t number, ResizeRequest request);
   Task<AdminResult> pause_sync(std::uint32_t number, bool pause);
   Task<AdminResult> new_current_uuid(std::uint32_t number, bool clear_bitmap);
   Task<AdminResult> outdate(std::uint32_t number);
@@ -111,6 +118,8 @@ class Resource {
   // somebody uses one.
   std::function<Task<bool>()> let_go_of_devices;
 
+  // A volume has another size: what shows it to applications has to follow.
+  std::function<void(Volume&)> size_changed;
   // Any state of any volume changed, or something a status display shows.
   io::Event changed;
 
@@ -141,6 +150,11 @@ class Resource {
   void unfence_peer();
   // P_UUIDS with "skip initial sync".
   Task<Status> peer_skips_initial_sync(Volume& volume, std::uint64_t current);
+  // What its disk offers now, in sectors; 0 without one.
+  static std::uint64_t offered_sectors(Volume& volume) noexcept;
+  // The agreed size in the meta data; then, told to applications.
+  Task<Status> change_size(Volume& volume, std::uint64_t sectors, bool new_in_sync);
+  void expose_size(Volume& volume, std::uint64_t sectors);
   // Nothing that this volume comes after is syncing.
   [[nodiscard]] bool may_sync(const Volume& volume) const { return order_.may_sync(volume); }
   [[nodiscard]] std::size_t follow_ups_waiting() const noexcept { return pending_.size(); }
@@ -182,6 +196,8 @@ class Resource {
   Task<AdminResult> refuse_attach(Volume& target, std::int32_t code, const char* why);
   Task<AdminResult> detach_volume(Volume& target, bool force);
   Task<Status> determine_size(Volume& target);
+  void resync_what_grew(Volume& volume);
+  void tell_peer_of_resize(Volume& volume, const ResizeRequest& request, bool grew);
   Task<void> end_connection();
   [[nodiscard]] StateCode judge_all(StateDelta delta) const;
   static void retire_resync(Volume& volume);

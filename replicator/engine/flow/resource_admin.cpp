@@ -10,7 +10,6 @@
 #include "engine/decide/version_rules.hpp"
 #include "engine/flow/resource.hpp"
 #include "engine/flow/resync.hpp"
-#include "metadata/layout.hpp"
 
 namespace replicator {
 
@@ -97,27 +96,6 @@ Task<AdminResult> Resource::attach(std::uint32_t number, BackingConfig backing,
   target->backing_config_ = std::move(backing);
   target->disk_options_ = std::move(options);
   co_return co_await finish_attach(*target);
-}
-
-// The device's size follows from both disks, what was agreed before, and the configuration.
-Task<Status> Resource::determine_size(Volume& target) {
-  const Superblock& superblock = target.backing_->superblock();
-  const std::uint64_t own = to_sectors(target.backing_->usable_bytes()).value();
-  const std::uint64_t peer =
-      target.peer_.sizes ? target.peer_.sizes->disk_sectors : std::uint64_t{0};
-  const std::uint64_t user = target.disk_options_.size_sectors;
-  const std::uint64_t last = superblock.la_size_sectors;
-  const std::uint64_t next = effective_size_sectors(own, peer, last, user);
-  if (user > own) co_return Status(Fault::too_small, "the configured size exceeds the disk");
-  if (last != 0 && next < last && (superblock.flags & md_flag_consistent) != 0 && user != next) {
-    co_return Status(Fault::out_of_range, "the device would shrink");
-  }
-  if (next != last) {
-    const Status resized = co_await target.backing_->resize(to_bytes(SectorCount(next)));
-    if (!resized.ok()) co_return resized;
-  }
-  target.size_ = to_bytes(SectorCount(next));
-  co_return Status();
 }
 
 // The disk is open and its meta data is read: what is it worth (docs/metadata.md#attach)?

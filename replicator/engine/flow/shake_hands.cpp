@@ -195,10 +195,12 @@ void Connection::announce_options() {
     send_sync_parameters(*volume);
 }
 
-void Connection::send_sizes(Volume& volume, bool ask_for_answer) {
+void Connection::send_sizes(Volume& volume, bool ask_for_answer, std::uint16_t dds_flags) {
   PeerLink& link = *link_;
   Sizes mine;
-  mine.disk_sectors = volume.backing_ ? to_sectors(volume.backing_->usable_bytes()).value() : 0;
+  mine.disk_sectors = Resource::offered_sectors(volume);
+  mine.dds_flags = dds_flags;
+  volume.peer_.disk_sectors_sent = mine.disk_sectors;
   mine.user_sectors = volume.disk_options_.size_sectors;
   mine.current_sectors = ask_for_answer ? 0 : to_sectors(volume.size_).value();
   mine.max_bio_bytes = data_bytes_offered(link.agreed_version);

@@ -47,7 +47,9 @@ struct PeerVolume {
   bool state_known = false;
   std::uint32_t sequence = 0;  // of data packets and block acks we sent (7.5)
   bool consider_resync = false;
-  std::uint32_t resyncs = 0;        // begun on this connection
+  std::uint32_t resyncs = 0;    // begun on this connection
+  bool resize_pending = false;  // the device grew here: its answer starts the resync
+  std::uint64_t disk_sectors_sent = 0;
   bool state_sent = false;          // our first P_STATE is out, the handshake is in progress
   bool knows_it_is_behind = false;  // while we are Ahead
 };
@@ -172,6 +174,7 @@ class Volume final : public io::BlockDevice {
   BackingConfig backing_config_;
   DiskOptions disk_options_;
   std::uint64_t exposed_uuid_ = 0;
+  bool grown_ = false;           // and the new area was not resynced since
   bool peer_has_newer_ = false;  // the application wrote through the peer, without a disk here
   bool crashed_primary_ = false;
   bool io_error_to_report_ = false;       // the handler local-io-error has not been called yet

@@ -130,6 +130,9 @@ Task<Status> Volume::change(const Change& request) {
   Pending pending(application_pending_, application_idle_);
   io::RangeLock::Turn turn(application_writes_, request.range);
   co_await turn;
+  // The device may have become smaller meanwhile (P4).
+  const Status still = check(request.range, true);
+  if (!still.ok()) co_return still;
   co_return co_await change_in_turn(request);
 }
 
