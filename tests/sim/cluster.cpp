@@ -216,6 +216,12 @@ void Cluster::note_change(std::size_t which, const VolumeState& before, const Vo
   const bool there = now.peer_disk == DiskState::up_to_date;
   if (now.role == Role::primary && here && !there) nodes_[other(which)].stale = true;
   if (now.role == Role::primary && there && !here) member.stale = true;
+  // The end of a resync: it has what the source had, even when that goes before both agree.
+  if (before.connection == ConnectionState::sync_target &&
+      now.connection == ConnectionState::connected && here) {
+    member.stale = nodes_[other(which)].stale;
+    member.lacks = nodes_[other(which)].lacks;
+  }
   if (here) member.bad_since = Instant::never();
   else if (member.bad_since == Instant::never()) member.bad_since = world_.now();
   if (here || there) member.no_data_since = Instant::never();

@@ -45,11 +45,15 @@ void Connection::start() {
   life_.start(live());
 }
 
-Task<void> Connection::stop() {
+Task<void> Connection::stop(bool told) {
   stopping_ = true;
   if (establisher_) establisher_->stop();
   if (retry_sleep_ != nullptr) resource_.world().clock.wake(*retry_sleep_);
-  if (link_) fail(ConnectionState::disconnecting, "disconnect");
+  if (told && established_) {
+    begin_farewell("disconnect");
+  } else if (link_) {
+    fail(ConnectionState::disconnecting, "disconnect");
+  }
   while (running_) {
     io::Event::Wait wait(ended_);
     co_await wait;
@@ -93,6 +97,7 @@ Task<void> Connection::live() {
       listen_error_ = 0;
       const End end = co_await one_link(std::move(*sockets));
       if (end == End::stand_alone) break;
+      if (end == End::reconnect) continue;
     } else if (sockets.error().fault() == Fault::canceled) {
       break;
     } else {
@@ -113,7 +118,10 @@ Task<void> Connection::live() {
 
 Task<void> Connection::send_loop(Socket socket) {
   const std::int32_t result = co_await link_->queue(socket).run(send_patience());
-  if (result >= 0) co_return;
+  if (result >= 0) {
+    if (socket == Socket::data) link_->sockets.data->shutdown();
+    co_return;
+  }
   if (result == -ETIMEDOUT) {
     log::warning("{} connection: the peer took nothing for ko-count ({}) * timeout ({} * 0.1s)",
                  resource_.name(), options_.ko_count, options_.timeout_tenths);
@@ -126,17 +134,21 @@ Task<void> Connection::send_loop(Socket socket) {
 Task<Connection::End> Connection::one_link(SocketPair sockets) {
   link_ = std::make_unique<PeerLink>(std::move(sockets), options_);
   go_stand_alone_ = false;
+  leaving_ = false;
+  bool reached = false;
   link_tasks_.start(send_loop(Socket::data));
   link_tasks_.start(send_loop(Socket::meta));
   const std::optional<End> failed = co_await shake_hands();
   if (!failed) {
     established_ = true;
+    reached = true;
     resource_.connection_changed(ConnectionState::wf_report_params);
     send_parameters();
     link_tasks_.start(meta_loop());
     link_tasks_.start(epoch_timer());
     link_tasks_.start(watch_peer());
     const Status status = co_await receive_loop();
+    if (go_stand_alone_ || leaving_) co_await farewell(status.where());
     const bool broken = status.fault() == Fault::protocol_error ||
                         status.fault() == Fault::malformed || status.fault() == Fault::out_of_range;
     fail(broken ? ConnectionState::protocol_error : ConnectionState::network_failure,
@@ -146,20 +158,28 @@ Task<Connection::End> Connection::one_link(SocketPair sockets) {
     fail(ConnectionState::network_failure, "handshake");
   }
   co_await clean_up_link();
-  co_return go_stand_alone_ ? End::stand_alone : End::retry;
+  if (go_stand_alone_) co_return End::stand_alone;
+  co_return reached ? End::reconnect : End::retry;
 }
 
-void Connection::fail(ConnectionState reason, const char* why) {
-  if (!link_ || link_->failed()) return;
+void Connection::leave(ConnectionState reason, const char* why) {
+  if (leaving_) return;
+  leaving_ = true;
   const bool was_established = established_;
   established_ = false;
   log::info("{} connection: {} ({})", resource_.name(), name(reason), why);
   // The state first: from now on no write is routed to this link (E6).
   if (was_established) resource_.connection_changed(reason);
-  link_->fail(reason);
   epoch_opened_.notify_all();
   epoch_drained_.notify_all();
   if (watch_sleep_ != nullptr) resource_.world().clock.wake(*watch_sleep_);
+}
+
+void Connection::fail(ConnectionState reason, const char* why) {
+  if (!link_ || link_->failed()) return;
+  leave(reason, why);
+  link_->fail(reason);
+  if (farewell_sleep_ != nullptr) resource_.world().clock.wake(*farewell_sleep_);
 }
 
 // A disagreement that retrying will not change.

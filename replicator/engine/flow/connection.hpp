@@ -51,7 +51,8 @@ class Connection {
   void start();
   // Ends the life cycle: no reconnect, sockets closed, everything answered. The graceful part
   // (asking the peer) is Resource's.
-  Task<void> stop();
+  // `told`: the peer has agreed to part, and is given the time to end the connection itself.
+  Task<void> stop(bool told);
 
   [[nodiscard]] const PeerConfig& peer() const noexcept { return peer_; }
   [[nodiscard]] const std::string& peer_name() const noexcept { return peer_name_; }
@@ -113,12 +114,18 @@ class Connection {
                       std::uint64_t block_id);
 
  private:
-  enum class End : std::uint8_t { retry, stand_alone };
+  // What follows a link: another try in a while, or at once, or none.
+  enum class End : std::uint8_t { retry, reconnect, stand_alone };
 
   // Life cycle (connection.cpp).
   Task<void> live();
   Task<End> one_link(SocketPair sockets);
   Task<void> clean_up_link();
+  // Nothing is routed to the link any more, which itself goes on.
+  void leave(ConnectionState reason, const char* why);
+  // Ends the link so that the peer reads everything that was sent (farewell.cpp).
+  void begin_farewell(const char* why);
+  Task<void> farewell(const char* why);
   void note_no_address(const Status& status);
   Task<void> send_loop(Socket socket);
   Task<void> epoch_timer();
@@ -254,11 +261,13 @@ class Connection {
   bool established_ = false;
   bool stopping_ = false;
   bool go_stand_alone_ = false;
+  bool leaving_ = false;
   bool running_ = false;
   io::Event ended_;
   io::Event epoch_opened_;
   io::Op* retry_sleep_ = nullptr;
   io::Op* watch_sleep_ = nullptr;
+  io::Op* farewell_sleep_ = nullptr;
   bool peer_dry_run_ = false;
   std::uint32_t in_handler_ = 0;  // steps that wait for a program of ours, not for the peer
   std::uint64_t read_sequence_ = 0;

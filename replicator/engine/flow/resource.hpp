@@ -198,7 +198,7 @@ class Resource {
   Task<Status> determine_size(Volume& target);
   void resync_what_grew(Volume& volume);
   void tell_peer_of_resize(Volume& volume, const ResizeRequest& request, bool grew);
-  Task<void> end_connection();
+  Task<void> end_connection(bool told);
   [[nodiscard]] StateCode judge_all(StateDelta delta) const;
   static void retire_resync(Volume& volume);
   void follow_verify(Volume& volume, const VolumeState& before);

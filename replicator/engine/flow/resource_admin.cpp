@@ -219,7 +219,7 @@ Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::st
   if (connection_ && !connection_->ended()) co_return AdminResult(admin_net_configured);
   // One that went StandAlone by itself: writes may still be on their way to the disk and then to
   // its log.
-  if (connection_) co_await end_connection();
+  if (connection_) co_await end_connection(false);
   if (options.discard_my_data && role_ == Role::primary) {
     co_return AdminResult(admin_discard_impossible);
   }
@@ -238,6 +238,9 @@ Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::st
     connection_.reset();
     co_return AdminResult(admin_local_address_in_use, std::move(line));
   }
+  // ns: and nr: count from the last `connect`, as the kernel's do.
+  for (const std::unique_ptr<Volume>& each : volumes_)
+    each->net_sent_ = each->net_received_ = 0;
   connection_->start();
   co_return AdminResult();
 }
@@ -246,16 +249,17 @@ Task<AdminResult> Resource::disconnect(bool force) {
   io::Semaphore::Take turn(admin_, 1);
   co_await turn;
   if (!connection_) co_return AdminResult();
-  if (!force && connection_->established()) {
+  const bool told = !force && connection_->established();
+  if (told) {
     const StateCode code = co_await disconnect_gracefully();
     if (static_cast<int>(code) < 1) co_return AdminResult(static_cast<std::int32_t>(code));
   }
-  co_await end_connection();
+  co_await end_connection(told);
   co_return AdminResult();
 }
 
-Task<void> Resource::end_connection() {
-  co_await connection_->stop();
+Task<void> Resource::end_connection(bool told) {
+  co_await connection_->stop(told);
   co_await settled();
   connection_.reset();
   changed.notify_all();
@@ -377,11 +381,12 @@ Task<AdminResult> Resource::down() {
     }
   }
   if (connection_) {
-    if (connection_->established()) {
+    const bool told = connection_->established();
+    if (told) {
       const StateCode asked = co_await disconnect_gracefully();
       static_cast<void>(asked);  // going down anyway
     }
-    co_await end_connection();
+    co_await end_connection(told);
   }
   for (const std::unique_ptr<Volume>& each : volumes_) {
     const AdminResult detached = co_await detach_volume(*each, true);

@@ -24,15 +24,20 @@ void SendQueue::add_head(ConstBytes head) {
   work_.notify_all();
 }
 
-void SendQueue::push(ConstBytes head) { add_head(head); }
+void SendQueue::push(ConstBytes head) {
+  add_head(head);
+  if (ended_) release(filling_, false);
+}
 
 void SendQueue::push(ConstBytes head, ConstBytes payload, SendMark& mark) {
   add_head(head);
   mark.reset();
   filling_.marks.push_back(mark);
-  if (payload.empty()) return;
-  filling_.slices.push_back(Slice{payload.data(), payload.size()});
-  filling_.total += payload.size();
+  if (!payload.empty()) {
+    filling_.slices.push_back(Slice{payload.data(), payload.size()});
+    filling_.total += payload.size();
+  }
+  if (ended_) release(filling_, false);
 }
 
 void SendQueue::push(ConstBytes head, io::BufferPool::Buffer payload) {
@@ -41,6 +46,7 @@ void SendQueue::push(ConstBytes head, io::BufferPool::Buffer payload) {
   filling_.slices.push_back(Slice{bytes.data(), bytes.size()});
   filling_.total += bytes.size();
   filling_.owned.push_back(std::move(payload));
+  if (ended_) release(filling_, false);
 }
 
 void SendQueue::release(Batch& batch, bool handed_over) noexcept {
@@ -101,8 +107,9 @@ Task<std::int32_t> SendQueue::run(Duration patience) {
     outcome = 0;
   }
   release(filling_, false);
-  // Nothing is sent any more: who waits for room looks again and finds that the link has failed.
+  // Nothing is sent any more, and nothing waits to be: who waits for room has it.
   closed_ = true;
+  ended_ = true;
   idle_event.notify_all();
   co_return outcome;
 }

@@ -44,7 +44,8 @@ class SendQueue {
   void push(ConstBytes head, io::BufferPool::Buffer payload);
 
   // Sends until the stream fails or close() was called and everything queued has left. Returns the
-  // errno (negative) that ended it, or 0. Payloads and marks are released in any case.
+  // errno (negative) that ended it, or 0. Payloads and marks are released in any case; so is, at
+  // once, what is pushed afterwards.
   Task<std::int32_t> run(Duration patience);
   void close() noexcept;
 
@@ -83,6 +84,7 @@ class SendQueue {
   std::uint64_t sent_bytes_ = 0;
   bool sending_now_ = false;
   bool closed_ = false;
+  bool ended_ = false;
 };
 
 }  // namespace replicator

@@ -265,7 +265,9 @@ Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current deci
 
 // D7, G3.
 Task<Status> Volume::answered(bool here, bool there) {
-  if (!here && !there) co_return Status(Fault::no_good_data, "write");
+  // An Inconsistent disk alone keeps nothing: the next resync overwrites it with what the peer has.
+  const bool kept = here && state_.disk != DiskState::inconsistent;
+  if (!kept && !there) co_return Status(Fault::no_good_data, "write");
   if (!here && state_.disk <= DiskState::negotiating) peer_has_newer_ = true;
   if (there || sabotage(Sabotage::answer_before_generation)) co_return Status();
   co_return co_await generation_settled();

@@ -307,6 +307,31 @@ TEST_F(ScriptedPeerTest, options_changed_while_connected_need_a_new_handshake) {
   EXPECT_TRUE(wait_for(C::wf_connection, Duration::seconds(5)));  // before any ping is due
 }
 
+TEST_F(ScriptedPeerTest, a_lost_link_is_looked_for_again_at_once) {
+  start(recorded_disk_bytes, NetOptions());
+  introduce_fresh_secondary();
+  peer_->hang_up();
+  EXPECT_TRUE(wait_for(C::wf_connection, Duration::milliseconds(100)));
+}
+
+// A kernel that sees its meta socket end drops the data socket with everything on it.
+TEST_F(ScriptedPeerTest, a_peer_that_we_leave_can_read_what_we_said) {
+  start(recorded_disk_bytes, NetOptions());
+  pair_->world.expect_error("going StandAlone");
+  ASSERT_TRUE(exchange_features());
+  ProtocolOptions other = options_of(NetOptions());
+  other.protocol = 1;
+  say(Packet::protocol, other);
+  EXPECT_TRUE(hear(data, Packet::state).there);
+  EXPECT_FALSE(pair_->run(peer_->hear(data)).there);
+  EXPECT_EQ(name(state().connection), "Disconnecting");
+  const Instant data_ended = pair_->world.now();
+  while (pair_->run(peer_->hear(meta)).there)
+    continue;
+  EXPECT_GE(pair_->world.now() - data_ended, Duration::milliseconds(400));
+  EXPECT_TRUE(wait_for(C::stand_alone, Duration::milliseconds(100)));
+}
+
 TEST_F(ScriptedPeerTest, verify_without_an_algorithm_is_refused_and_the_connection_stays) {
   start(recorded_disk_bytes, NetOptions());
   introduce_fresh_secondary();
