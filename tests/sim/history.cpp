@@ -57,6 +57,9 @@ void draw_network(Prng& prng, ClusterOptions& options) {
   net.max_epoch_size = prng.chance(30) ? 20 : 2048;
   net.use_rle = prng.chance(70);
   net.verify_alg = prng.chance(50) ? "crc32c" : "sha1";
+  if (prng.chance(35)) net.csums_alg = prng.chance(50) ? "crc32c" : "sha1";
+  net.csums_after_crash_only = prng.chance(30);
+  if (prng.chance(30)) net.data_integrity_alg = "crc32c";
 }
 
 // From 91 on: two older nodes that lost the last messages of a resync wait for a human decision.
@@ -71,6 +74,7 @@ void draw_engine(Prng& prng, ClusterOptions& options) {
   disk.resync_rate = 10000 + static_cast<std::uint32_t>(prng.below(200000));
   disk.c_min_rate = 4000;
   disk.c_plan_ahead_tenths = prng.chance(50) ? 0 : 20;
+  if (prng.chance(35)) disk.rs_discard_granularity = 4096U << prng.below(7);
 }
 
 void draw_workload(Prng& prng, ClusterOptions& options) {

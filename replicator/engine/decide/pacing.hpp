@@ -67,4 +67,14 @@ std::optional<ByteRange> next_resync_range(const Bits& bits, std::uint64_t posit
   return ByteRange(ByteOffset(from), ByteCount(to - from));
 }
 
+// rs-discard-granularity as the size of requests that may be answered without data: the largest
+// power of two within it; 0: none.
+constexpr std::uint64_t thin_request_bytes(std::uint32_t granularity) noexcept {
+  if (granularity < block_bytes) return 0;
+  std::uint64_t bytes = block_bytes;
+  while (bytes * 2 <= granularity)
+    bytes *= 2;
+  return bytes;
+}
+
 }  // namespace replicator

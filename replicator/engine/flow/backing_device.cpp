@@ -103,7 +103,8 @@ void BackingDevice::flush(io::Op& op) { data_->flush(op); }
 void BackingDevice::write_zeroes(io::Op& op, ByteRange range, bool may_unmap) {
   ensure(range.end().value() <= usable_.value());
   written_bytes_ += range.length.value();
-  data_->write_zeroes(op, range, may_unmap);
+  // Zeroes either way; "no" keeps the space allocated.
+  data_->write_zeroes(op, range, may_unmap && options_.discard_zeroes_if_aligned);
 }
 
 bool BackingDevice::try_cover(ByteRange range, ActivityHold& hold) noexcept {

@@ -253,7 +253,8 @@ MirroredWrite& Connection::mirror(Volume& volume, const Volume::Change& change, 
   PeerLink::Head head;
   const std::size_t at = header_bytes(link.agreed_version);
   if (change.kind == Volume::Kind::write) {
-    const std::size_t fixed = encode(header, Bytes(head).subspan(at));
+    std::size_t fixed = encode(header, Bytes(head).subspan(at));
+    fixed += add_digest(change.data, Bytes(head).subspan(at + fixed));
     link.finish_head(head, Packet::data, static_cast<std::uint16_t>(volume.number()),
                      fixed + change.data.size());
     link.data.push(ConstBytes(head.data(), at + fixed), change.data, entry.mark);
@@ -275,6 +276,8 @@ MirroredWrite& Connection::mirror(Volume& volume, const Volume::Change& change, 
 bool Connection::can_send(const Volume& volume, const Volume::Change& change) const noexcept {
   if (!link_) return false;
   if (change.kind == Volume::Kind::write) return change.data.size() <= data_bytes_to_peer(volume);
+  // A kernel waits for the digest of P_ZEROES that no kernel sends; as data they have one.
+  if (digests_.integrity && (link_->features & feature_wzeroes) != 0) return false;
   return (link_->features & (feature_wzeroes | feature_trim)) != 0 &&
          change.range.length.value() <= zeroes_bytes_to_peer();
 }

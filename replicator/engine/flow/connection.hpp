@@ -59,6 +59,9 @@ class Connection {
   [[nodiscard]] NetOptions& options() noexcept { return options_; }
   [[nodiscard]] const NetOptions& options() const noexcept { return options_; }
   [[nodiscard]] Digests& digests() noexcept { return digests_; }
+  // A resync of this volume towards us begins with what we have (csums-alg).
+  [[nodiscard]] bool asks_with_checksums(const Volume& volume) const noexcept;
+  [[nodiscard]] bool thin_resync() const noexcept;
   [[nodiscard]] TransferLog& log() noexcept { return log_; }
   [[nodiscard]] PeerLink* link() noexcept { return link_.get(); }
   // Handshake done, not failed.
@@ -90,6 +93,8 @@ class Connection {
   void send_sizes(Volume& volume, bool ask_for_answer, std::uint16_t dds_flags = 0);
   // Options were changed here while connected: the peer follows in what both must agree upon.
   void announce_options();
+  // From here on our data packets carry another digest; the peer is told before the first of them.
+  void announce_protocol();
   void send_sync_uuid(Volume& volume, std::uint64_t uuid);
   // Cluster-wide state change; volume null = connection level. The peer's code, or
   // StateCode::… of a lost connection.
@@ -98,7 +103,8 @@ class Connection {
   Task<bool> ping_peer();
   // The bitmap of a volume to the peer, and (target) waiting for the peer's.
   Task<void> send_bitmap(Volume& volume);
-  void request_resync(Volume& volume, ByteRange range);
+  // Target: asks for a range; thin: zeroes may be answered without data.
+  void request_resync(Volume& volume, ByteRange range, bool thin);
   void request_ping();
   [[nodiscard]] bool ended() const noexcept { return !running_; }
   [[nodiscard]] std::uint32_t epochs() const noexcept { return log_.epochs_in_flight(); }
@@ -154,11 +160,19 @@ class Connection {
   // Data socket (receive_data.cpp, receive_config.cpp).
   Task<Status> receive_loop();
   Task<Status> dispatch(const PacketHeader& header, Volume* volume);
+  // The digest of a data packet, and what is left for its data (data_integrity.cpp).
+  Task<Status> receive_digest(const PacketHeader& header, ReceivedDigest& digest,
+                              std::uint32_t& data_bytes);
+  [[nodiscard]] Status check_digest(Volume& volume, Sector sector, ConstBytes data,
+                                    const ReceivedDigest& digest) const;
+  std::size_t add_digest(ConstBytes data, Bytes out) const noexcept;
+  Status adopt_peer_integrity(const std::string& name);
   Task<Status> receive_write(const PacketHeader& header, Volume& volume);
   Task<Status> receive_range(const PacketHeader& header, Volume& volume);  // trim, zeroes
   Task<Status> receive_barrier(const PacketHeader& header);
   Task<Status> receive_data_reply(const PacketHeader& header, Volume& volume);
   Task<Status> receive_resync_data(const PacketHeader& header, Volume& volume);
+  Status receive_deallocated(ConstBytes payload, Volume& volume);
   Task<Status> receive_request(const PacketHeader& header, Volume& volume);
   Task<Status> receive_verify_request(const PacketHeader& header, Volume& volume);
   Task<Status> receive_verify_reply(const PacketHeader& header, Volume& volume);
@@ -203,8 +217,17 @@ class Connection {
                         io::BufferPool::Buffer data, PeerEpochs::Epoch& epoch);
   Task<void> serve_read(Volume& volume, BlockRequest request, ByteRange range);
   Task<Status> read_for_peer(Volume& volume, BlockRequest request, ByteRange range);
-  Task<void> serve_resync(Volume& volume, BlockRequest request, ByteRange range);
-  Task<Status> read_for_resync(Volume& volume, BlockRequest request, ByteRange range);
+  // How a target asks for a block: for its data, for its data unless it is zeroes, or for its data
+  // unless it has this digest.
+  struct ResyncQuestion {
+    BlockRequest request;
+    ByteRange range;
+    Packet kind = Packet::rs_data_request;
+    ReceivedDigest digest;
+  };
+  Task<void> serve_resync(Volume& volume, ResyncQuestion question);
+  Task<Status> read_for_resync(Volume& volume, const ResyncQuestion& question);
+  void answer_resync(Volume& volume, const ResyncQuestion& question, io::BufferPool::Buffer data);
   [[nodiscard]] static bool may_write(const Volume& volume) noexcept;
   [[nodiscard]] bool has_room_for_write(std::uint32_t bytes) const noexcept;
   Task<void> room_for_write(std::uint32_t bytes);

@@ -10,6 +10,7 @@
 #include "engine/flow/send_queue.hpp"
 #include "io/io.hpp"
 #include "io/sync.hpp"
+#include "protocol/digest.hpp"
 #include "protocol/header.hpp"
 #include "protocol/packet.hpp"
 #include "protocol/packets.hpp"
@@ -64,6 +65,8 @@ class PeerLink {
   PacketReader meta_reader;
   int agreed_version = 80;
   std::uint32_t features = 0;
+  // What the peer's data packets carry between header and data, as its P_PROTOCOL says.
+  BlockDigest peer_integrity;
   // Keep-alive (docs/protocol.md#keep-alive).
   bool ping_outstanding = false;
   std::uint64_t ping_acks = 0;

@@ -70,7 +70,12 @@ Task<Status> Connection::receive_write(const PacketHeader& header, Volume& volum
   decoded->flags = flags_from_peer(link.agreed_version, decoded->flags, options_.protocol);
   if (!may_write(volume))
     co_return Status(Fault::protocol_error, "write of a peer that is not Primary");
-  const std::uint32_t bytes = header.length - static_cast<std::uint32_t>(data_header_bytes);
+  ReceivedDigest digest;
+  std::uint32_t bytes = header.length - static_cast<std::uint32_t>(data_header_bytes);
+  if (link.peer_integrity) {
+    const Status digested = co_await receive_digest(header, digest, bytes);
+    if (!digested.ok()) co_return digested;
+  }
   const Result<ByteRange> range = checked_range(decoded->sector, bytes, volume.size());
   if (!range) co_return range.error();
   volume.net_received_ += bytes;
@@ -90,6 +95,8 @@ Task<Status> Connection::receive_write(const PacketHeader& header, Volume& volum
     const Status read = co_await link.data_reader.read_into(buffer.bytes());
     if (!read.ok()) co_return read;
   }
+  const Status intact = check_digest(volume, decoded->sector, buffer.bytes(), digest);
+  if (!intact.ok()) co_return intact;
   ++volume.peer_unacknowledged_;
   link_tasks_.start(
       peer_write(volume, Packet::data, *decoded, *range, std::move(buffer), peer_epochs_.begin()));
@@ -300,10 +307,11 @@ void Connection::send_data_reply(Volume& volume, Packet command, Sector sector,
   PeerLink::Head head;
   const std::size_t at = header_bytes(link.agreed_version);
   const std::size_t fixed = encode(header, Bytes(head).subspan(at));
+  const std::size_t digest = add_digest(data.bytes(), Bytes(head).subspan(at + fixed));
   link.finish_head(head, command, static_cast<std::uint16_t>(volume.number()),
-                   fixed + data.bytes().size());
+                   fixed + digest + data.bytes().size());
   volume.net_sent_ += data.bytes().size();
-  link.data.push(ConstBytes(head.data(), at + fixed), std::move(data));
+  link.data.push(ConstBytes(head.data(), at + fixed + digest), std::move(data));
 }
 
 Task<Status> Connection::receive_data_reply(const PacketHeader& header, Volume& volume) {
@@ -312,7 +320,10 @@ Task<Status> Connection::receive_data_reply(const PacketHeader& header, Volume& 
   if (!filled.ok()) co_return filled;
   const Result<DataHeader> decoded = decode_data_header(link.data_reader.take(data_header_bytes));
   if (!decoded) co_return decoded.error();
-  const std::uint32_t bytes = header.length - static_cast<std::uint32_t>(data_header_bytes);
+  ReceivedDigest digest;
+  std::uint32_t bytes = 0;
+  const Status digested = co_await receive_digest(header, digest, bytes);
+  if (!digested.ok()) co_return digested;
   PendingRead* read = find_read(decoded->block_id);
   const bool expected = read != nullptr && read->volume == &volume && !read->done &&
                         to_sector(read->range.begin) == decoded->sector &&
@@ -322,6 +333,8 @@ Task<Status> Connection::receive_data_reply(const PacketHeader& header, Volume& 
   read->arriving = true;
   const Status received = co_await link.data_reader.read_into(read->into);
   if (!received.ok()) co_return received;
+  const Status intact = check_digest(volume, decoded->sector, read->into, digest);
+  if (!intact.ok()) co_return intact;
   volume.net_received_ += bytes;
   finish_read(*read, Status());
   co_return Status();

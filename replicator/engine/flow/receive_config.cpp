@@ -60,7 +60,7 @@ Status Connection::receive_protocol(ConstBytes payload) {
   const char* problem = incompatibility(*peer, protocol_options());
   if (problem != nullptr) return stand_alone(problem);
   peer_dry_run_ = (peer->connection_flags & connection_flag_dry_run) != 0;
-  return Status();
+  return adopt_peer_integrity(peer->integrity_alg);
 }
 
 // An administrator changed options of the peer. What both nodes share is not changed while
@@ -68,8 +68,12 @@ Status Connection::receive_protocol(ConstBytes payload) {
 Status Connection::receive_protocol_update(ConstBytes payload) {
   const Result<ProtocolOptions> peer = decode_protocol_options(payload);
   if (!peer) return peer.error();
-  const char* problem = incompatibility(*peer, protocol_options());
-  return problem == nullptr ? Status() : Status(Fault::protocol_error, problem);
+  // Which digest comes with data is each sender's own to say.
+  ProtocolOptions mine = protocol_options();
+  mine.integrity_alg = peer->integrity_alg;
+  const char* problem = incompatibility(*peer, mine);
+  if (problem != nullptr) return Status(Fault::protocol_error, problem);
+  return adopt_peer_integrity(peer->integrity_alg);
 }
 
 Status Connection::receive_sync_param(ConstBytes payload, Volume& volume) {

@@ -118,7 +118,7 @@ Task<Status> Connection::dispatch(const PacketHeader& header, Volume* volume) {
       if (link.failed()) co_return Status(Fault::connection_lost, "link");
       co_return receive_state_request(payload, volume, false);
     case Packet::conn_st_chg_req: co_return receive_state_request(payload, nullptr, true);
-    case Packet::rs_deallocated: co_return volume->resync_deallocated(payload);
+    case Packet::rs_deallocated: co_return receive_deallocated(payload, *volume);
     default: break;
   }
   log::warning("{} connection: {} is not served", resource_.name(), name(header.command));
@@ -130,8 +130,9 @@ Task<Status> Connection::receive_request(const PacketHeader& header, Volume& vol
   PeerLink& link = *link_;
   const Status filled = co_await link.data_reader.fill(header.length, Duration::forever());
   if (!filled.ok()) co_return filled;
-  const Result<BlockRequest> request =
-      decode_block_request(link.data_reader.take(header.length).first(block_request_bytes));
+  const ConstBytes payload = link.data_reader.take(header.length);
+  const ReceivedDigest digest(payload.subspan(block_request_bytes));
+  const Result<BlockRequest> request = decode_block_request(payload.first(block_request_bytes));
   if (!request) co_return request.error();
   const Result<ByteRange> range = checked_range(request->sector, request->bytes, volume.size());
   if (!range) co_return range.error();
@@ -147,8 +148,12 @@ Task<Status> Connection::receive_request(const PacketHeader& header, Volume& vol
     link_tasks_.start(serve_read(volume, *request, *range));
     co_return Status();
   }
-  // A checksum request is answered with the data: always right, merely longer.
-  link_tasks_.start(serve_resync(volume, *request, *range));
+  ResyncQuestion question;
+  question.request = *request;
+  question.range = *range;
+  question.kind = header.command;
+  question.digest = digest;
+  link_tasks_.start(serve_resync(volume, question));
   co_return Status();
 }
 

@@ -180,9 +180,6 @@ Task<AdminResult> Resource::detach_volume(Volume& target, bool force) {
 
 // What would be silently weaker than it sounds is refused.
 AdminResult Resource::not_offered(const NetOptions& options) {
-  if (!options.data_integrity_alg.empty()) {
-    return AdminResult(admin_integrity_alg, "data-integrity-alg is not offered; remove it");
-  }
   if (options.allow_two_primaries) {
     // Nobody decides which of two concurrent writes to one place wins: the replicas would differ
     // (E1).
@@ -349,10 +346,20 @@ AdminResult Resource::set_net_options(const NetOptions& options) {
   const bool verifying = options.verify_alg != current.verify_alg &&
                          any_volume_in(ConnectionState::verify_s, ConnectionState::verify_t);
   if (verifying) return AdminResult(admin_verify_running);
+  const bool resyncing =
+      options.csums_alg != current.csums_alg &&
+      (any_volume_in(ConnectionState::sync_source, ConnectionState::sync_target) ||
+       any_volume_in(ConnectionState::paused_sync_s, ConnectionState::paused_sync_t));
+  if (resyncing) return AdminResult(admin_csums_resync_running);
+  const bool other_integrity = options.data_integrity_alg != current.data_integrity_alg;
+  if (other_integrity && connection_->established() && connection_->agreed_version() < 100) {
+    return AdminResult(admin_need_version_100);
+  }
   Digests digests;
   const std::int32_t unknown_digest = make_digests(options, digests);
   if (unknown_digest != 0) return AdminResult(unknown_digest);
   current = options;
+  if (other_integrity) connection_->announce_protocol();
   connection_->digests() = std::move(digests);
   connection_->announce_options();
   return AdminResult();

@@ -36,6 +36,9 @@ Resync::Resync(Volume& volume, Connection& connection, Side side)
       connection_(connection),
       side_(side),
       total_blocks_(volume.out_of_sync_blocks()),
+      checksums_used_(side == Side::target && connection.asks_with_checksums(volume)),
+      thin_bytes_(connection.thin_resync() ? thin_request_bytes(volume.rs_discard_granularity())
+                                           : 0),
       pacer_(volume.pacing()),
       marks_(total_blocks_, volume.resource().world().clock.now()) {
   requests_.reserve(requests_max);
@@ -115,6 +118,10 @@ Task<void> Resync::pace() {
 }
 
 Task<void> Resync::request_loop() {
+  if (checksums_used_) {
+    const bool settled = co_await settle_cache();
+    if (!settled) co_return;  // the disk is going
+  }
   while (!stopping_) {
     if (done()) {
       co_await finish_target();
@@ -164,8 +171,9 @@ void Resync::state_changed() {
 bool Resync::request_next() {
   if (budget_blocks_ == 0 || paused() || !volume_.has_disk()) return false;
   const Bitmap& bitmap = volume_.backing()->bitmap();
-  const std::optional<ByteRange> range =
-      next_resync_range(bitmap, position_, volume_.size(), connection_.data_bytes_to_peer(volume_));
+  std::uint64_t most = connection_.data_bytes_to_peer(volume_);
+  if (thin_bytes_ != 0) most = std::min(most, thin_bytes_);
+  const std::optional<ByteRange> range = next_resync_range(bitmap, position_, volume_.size(), most);
   if (!range) {
     // Start over for what was marked behind us, but only when no answer is outstanding.
     if (position_ != 0 && requests_.empty()) {
@@ -187,8 +195,11 @@ bool Resync::request_next() {
   budget_blocks_ -= std::min(budget_blocks_, count);
   in_flight_blocks_ += count;
   ++unanswered_;
+  const bool thin = !checksums_used_ && thin_bytes_ != 0 && range->length.value() == thin_bytes_;
+  request.thin = thin;
   requests_.push_back(std::move(request));
-  connection_.request_resync(volume_, *range);
+  if (checksums_used_) connection_.link_tasks_.start(ask_with_digest(*range));
+  else connection_.request_resync(volume_, *range, thin);
   return true;
 }
 
@@ -308,7 +319,10 @@ bool Resync::answered_without_data(Packet command, ByteRange range) {
   Request* request = find(range);
   if (request == nullptr || request->answered) return false;
   ++answers_;
-  if (command == Packet::rs_is_in_sync) volume_.clear_out_of_sync(range);
+  if (command == Packet::rs_is_in_sync) {
+    volume_.clear_out_of_sync(range);
+    equal_checksum(range);
+  }
   if (command == Packet::neg_rs_dreply) failed_blocks_ += blocks(range);
   if (command == Packet::rs_cancel) position_ = 0;
   drop(*request);

@@ -54,6 +54,17 @@ class Resync {
   // Target: changes whenever the source answers; 0 when it owes nothing.
   [[nodiscard]] std::uint64_t owed() const noexcept;
 
+  // Target: this range was asked for with P_RS_THIN_REQ.
+  [[nodiscard]] bool asked_thin(ByteRange range) const noexcept;
+
+  // Checksums are compared on both sides only with what is on media: one flush for everything that
+  // was written before this resync. False: it failed.
+  Task<bool> settle_cache();
+  // Counts for the line at the end.
+  void checksums_used() noexcept { checksums_used_ = true; }
+  void equal_checksum(ByteRange range) noexcept;
+  void tell_checksums() const;
+
   // Source.
   void read_failed(ByteRange range) noexcept;
   bool acknowledged(Packet command, ByteRange range);
@@ -67,6 +78,7 @@ class Resync {
     ByteRange range;
     ResyncLock lock;
     bool answered = false;
+    bool thin = false;
   };
   Task<void> request_loop();
   Task<void> pace();
@@ -75,6 +87,8 @@ class Resync {
   Task<void> finish_source();
   Task<void> counted(Task<void> task);
   bool request_next();
+  Task<void> ask_with_digest(ByteRange range);
+  void send_digest(ByteRange range, ConstBytes data);
   [[nodiscard]] bool paused() const noexcept;
   [[nodiscard]] bool worth_a_flush() const noexcept;
   void settle(ByteRange range, bool in_sync);
@@ -89,6 +103,12 @@ class Resync {
   std::uint32_t tasks_ = 0;
   bool stopping_ = false;
   std::uint64_t total_blocks_;
+  bool checksums_used_ = false;
+  std::uint64_t equal_blocks_ = 0;
+  std::uint64_t thin_bytes_;  // of a request that may be answered without data; 0: none
+  bool settling_ = false;
+  bool settled_ = false;
+  io::Event cache_settled_;
   std::uint64_t failed_blocks_ = 0;
   std::uint64_t position_ = 0;       // bit to look from
   std::uint64_t budget_blocks_ = 0;  // may be requested before the next step of the pacer

@@ -145,33 +145,41 @@ Task<Status> Connection::receive_sync_uuid(ConstBytes payload, Volume& volume) {
   co_return Status();
 }
 
-void Connection::request_resync(Volume& volume, ByteRange range) {
+void Connection::request_resync(Volume& volume, ByteRange range, bool thin) {
   BlockRequest request;
   request.sector = to_sector(range.begin);
   request.block_id = syncer_block_id;
   request.bytes = static_cast<std::uint32_t>(range.length.value());
-  link_->send(Socket::data, Packet::rs_data_request, static_cast<std::uint16_t>(volume.number()),
-              request);
+  link_->send(Socket::data, thin ? Packet::rs_thin_req : Packet::rs_data_request,
+              static_cast<std::uint16_t>(volume.number()), request);
 }
 
 // Source: one block range for the target. The extent is ours while we read (E4): every application
 // write to it is stable on both sides by then, and new ones wait.
-Task<void> Connection::serve_resync(Volume& volume, BlockRequest request, ByteRange range) {
+Task<void> Connection::serve_resync(Volume& volume, ResyncQuestion question) {
   ++serving_;
-  const Status status = co_await read_for_resync(volume, request, range);
+  const Status status = co_await read_for_resync(volume, question);
   if (!status.ok()) {
-    if (volume.resync_) volume.resync_->read_failed(range);
-    send_block_ack(volume, Packet::neg_rs_dreply, request.sector, request.bytes, request.block_id);
+    if (volume.resync_) volume.resync_->read_failed(question.range);
+    send_block_ack(volume, Packet::neg_rs_dreply, question.request.sector, question.request.bytes,
+                   question.request.block_id);
   }
   --serving_;
   served_.notify_all();
 }
 
-Task<Status> Connection::read_for_resync(Volume& volume, BlockRequest request, ByteRange range) {
+Task<Status> Connection::read_for_resync(Volume& volume, const ResyncQuestion& question) {
+  const ByteRange range = question.range;
   if (!volume.has_disk() || volume.state_.disk != D::up_to_date) {
     co_return Status(Fault::no_good_data, "resync read");
   }
-  io::BufferPool::Buffer buffer = co_await resource_.reply_buffers().take(request.bytes);
+  const bool compares = question.kind == Packet::csum_rs_request;
+  if (compares && volume.resync_) {
+    const bool settled = co_await volume.resync_->settle_cache();
+    if (!settled) co_return Status(Fault::io_error, "flush before a checksum");
+    if (!volume.has_disk()) co_return Status(Fault::no_good_data, "resync read");
+  }
+  io::BufferPool::Buffer buffer = co_await resource_.reply_buffers().take(question.request.bytes);
   if (!volume.has_disk()) co_return Status(Fault::no_good_data, "resync read");
   const std::uint32_t resync = volume.peer_.resyncs;
   ResyncLock lock;
@@ -195,10 +203,34 @@ Task<Status> Connection::read_for_resync(Volume& volume, BlockRequest request, B
   }
   // The target's disk went, and may be back: a later resync must not take this for its own (E3).
   if (!volume.resync_ || volume.peer_.resyncs != resync) co_return Status();
-  send_data_reply(volume, Packet::rs_data_reply, request.sector, request.block_id,
-                  std::move(buffer));
-  if (sabotage(Sabotage::clear_bit_without_proof)) volume.clear_out_of_sync(range);
+  answer_resync(volume, question, std::move(buffer));
   co_return Status();
+}
+
+void Connection::answer_resync(Volume& volume, const ResyncQuestion& question,
+                               io::BufferPool::Buffer data) {
+  const BlockRequest& request = question.request;
+  if (question.kind == Packet::csum_rs_request && digests_.checksums &&
+      digests_.checksums.matches(data.bytes(), question.digest.view())) {
+    // On media on both sides: neither has written there since its cache was flushed, or the write's
+    // epoch is acknowledged (E3).
+    volume.clear_out_of_sync(question.range);
+    volume.resync_->equal_checksum(question.range);
+    send_block_ack(volume, Packet::rs_is_in_sync, request.sector, request.bytes, request.block_id);
+    return;
+  }
+  if (question.kind == Packet::csum_rs_request) volume.resync_->checksums_used();
+  if (question.kind == Packet::rs_thin_req && all_zero(data.bytes())) {
+    BlockDescriptor descriptor;
+    descriptor.sector = request.sector;
+    descriptor.bytes = request.bytes;
+    if (link_->failed()) return;
+    link_->send(Socket::data, Packet::rs_deallocated, static_cast<std::uint16_t>(volume.number()),
+                descriptor);
+    return;
+  }
+  send_data_reply(volume, Packet::rs_data_reply, request.sector, request.block_id, std::move(data));
+  if (sabotage(Sabotage::clear_bit_without_proof)) volume.clear_out_of_sync(question.range);
 }
 
 bool Connection::expects_resync_data(const Volume& volume, ByteRange range) noexcept {
@@ -212,7 +244,10 @@ Task<Status> Connection::receive_resync_data(const PacketHeader& header, Volume&
   if (!filled.ok()) co_return filled;
   const Result<DataHeader> decoded = decode_data_header(link.data_reader.take(data_header_bytes));
   if (!decoded) co_return decoded.error();
-  const std::uint32_t bytes = header.length - static_cast<std::uint32_t>(data_header_bytes);
+  ReceivedDigest digest;
+  std::uint32_t bytes = 0;
+  const Status digested = co_await receive_digest(header, digest, bytes);
+  if (!digested.ok()) co_return digested;
   const Result<ByteRange> range = checked_range(decoded->sector, bytes, volume.size());
   if (!range) co_return range.error();
   volume.net_received_ += bytes;
@@ -225,6 +260,8 @@ Task<Status> Connection::receive_resync_data(const PacketHeader& header, Volume&
   io::BufferPool::Buffer buffer = co_await resource_.incoming_buffers().take(bytes);
   const Status read = co_await link.data_reader.read_into(buffer.bytes());
   if (!read.ok()) co_return read;
+  const Status intact = check_digest(volume, decoded->sector, buffer.bytes(), digest);
+  if (!intact.ok()) co_return intact;
   // Meanwhile the resync may have ended, or the peer may have answered once more on the meta
   // socket.
   if (!volume.resync_) co_return Status();
@@ -243,9 +280,21 @@ Status Volume::resync_answer(Packet command, ByteRange range) {
   return known ? Status() : Status(Fault::protocol_error, "resync answer that nobody waits for");
 }
 
-// P_RS_DEALLOCATED answers only P_RS_THIN_REQ, which we do not send.
-Status Volume::resync_deallocated(ConstBytes /*payload*/) {
-  return Status(Fault::protocol_error, "P_RS_DEALLOCATED that nobody asked for");
+// The source has only zeroes there.
+Status Connection::receive_deallocated(ConstBytes payload, Volume& volume) {
+  const Result<BlockDescriptor> descriptor = decode_block_descriptor(payload);
+  if (!descriptor) return descriptor.error();
+  const Result<ByteRange> range =
+      checked_range(descriptor->sector, descriptor->bytes, volume.size());
+  if (!range) return range.error();
+  const bool late = !volume.resync_ && (!volume.has_disk() || volume.peer_.resyncs != 0);
+  if (late) return Status();
+  if (!expects_resync_data(volume, *range) || !volume.resync_->asked_thin(*range)) {
+    return Status(Fault::protocol_error, "P_RS_DEALLOCATED that nobody asked for");
+  }
+  io::BufferPool::Buffer none;
+  link_tasks_.start(volume.resync_->write(*range, std::move(none), true));
+  return Status();
 }
 
 // The target's end (docs/protocol.md#resync-end). With failed blocks it stays Inconsistent.
@@ -277,6 +326,7 @@ Task<void> Resource::finish_resync_as_target(Volume& volume, bool complete) {
   }
   log::info("{}/{} Resync done ({})", name_, volume.number(),
             complete ? "complete" : "with failed blocks");
+  if (volume.resync_) volume.resync_->tell_checksums();
   change(volume, delta, true);
   retire_resync(volume);
   start_handler(volume, "after-resync-target");
@@ -310,6 +360,7 @@ Task<void> Resource::finish_resync_as_source(Volume& volume) {
   delta.connection(C::connected).peer_disk(failed == 0 ? D::up_to_date : D::inconsistent);
   log::info("{}/{} Resync done ({})", name_, volume.number(),
             failed == 0 ? "complete" : "with failed blocks");
+  if (volume.resync_) volume.resync_->tell_checksums();
   change(volume, delta, true);
   retire_resync(volume);
   unfence_peer();

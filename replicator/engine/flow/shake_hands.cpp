@@ -189,6 +189,10 @@ void Connection::send_sync_parameters(Volume& volume) {
   link.data.push(ConstBytes(head.data(), at + size));
 }
 
+void Connection::announce_protocol() {
+  if (established_) link_->send(Socket::data, Packet::protocol_update, 0, protocol_options());
+}
+
 void Connection::announce_options() {
   if (!established_) return;
   for (const std::unique_ptr<Volume>& volume : resource_.volumes())

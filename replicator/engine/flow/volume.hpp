@@ -80,6 +80,9 @@ class Volume final : public io::BlockDevice {
   }
   Resource& resource() noexcept { return resource_; }
   [[nodiscard]] const DiskOptions& disk_options() const noexcept { return disk_options_; }
+  [[nodiscard]] std::uint32_t rs_discard_granularity() const noexcept {
+    return disk_options_.rs_discard_granularity;
+  }
   [[nodiscard]] const BackingConfig& backing_config() const noexcept { return backing_config_; }
 
   // The bitmap; no effect without a disk.
@@ -110,7 +113,6 @@ class Volume final : public io::BlockDevice {
 
   Status resync_answer(Packet command, ByteRange range);
   Status verify_not_answered(ByteRange range);
-  static Status resync_deallocated(ConstBytes payload);
   [[nodiscard]] PacingOptions pacing() const noexcept;
   // Application I/O since the last call?
   bool application_io_seen() noexcept;

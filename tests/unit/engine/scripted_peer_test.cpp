@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "engine/flow/resource.hpp"
+#include "protocol/digest.hpp"
 #include "tests/sim/scripted_peer.hpp"
 #include "tests/sim/two_nodes.hpp"
 #include "tests/support/fresh_metadata.hpp"
@@ -93,6 +94,7 @@ class ScriptedPeerTest : public testing::Test {
   static ProtocolOptions options_of(const NetOptions& net) {
     ProtocolOptions mine;
     mine.protocol = static_cast<std::uint32_t>(net.protocol);
+    mine.integrity_alg = net.data_integrity_alg;
     return mine;
   }
   static Sizes sizes_of(std::uint64_t sectors) {
@@ -113,7 +115,7 @@ class ScriptedPeerTest : public testing::Test {
   // What a peer says of itself up to its first P_STATE.
   void introduce(std::uint64_t sectors, const Uuids& uuids, StateWord state) {
     ASSERT_TRUE(exchange_features());
-    say(Packet::protocol, options_of(NetOptions()));
+    say(Packet::protocol, options_of(said_));
     std::array<std::byte, 256> parameters{};
     const std::size_t size = encode(SyncParam(), 101, Bytes(parameters));
     ASSERT_TRUE(pair_->run(
@@ -131,6 +133,7 @@ class ScriptedPeerTest : public testing::Test {
 
   std::unique_ptr<sim::TwoNodes> pair_;
   std::unique_ptr<ScriptedPeer> peer_;
+  NetOptions said_;  // what the peer says of its own
 };
 
 // The data sockets of the first connection that was recorded: what each kernel said.
@@ -340,6 +343,40 @@ TEST_F(ScriptedPeerTest, verify_without_an_algorithm_is_refused_and_the_connecti
   ASSERT_TRUE(reply.there);
   EXPECT_EQ(decode_state_change_reply(reply.payload)->code, -14);
   EXPECT_EQ(name(state().connection), "Connected");
+}
+
+// D7: what was damaged on its way is not written.
+TEST_F(ScriptedPeerTest, data_that_does_not_fit_its_digest_drops_the_connection) {
+  said_.data_integrity_alg = "crc32c";
+  for (const bool damaged : {false, true}) {
+    start(recorded_disk_bytes, said_);
+    if (damaged) pair_->world.expect_error("Digest integrity check FAILED: 8s +4096");
+    Uuids theirs;
+    theirs.current = 0x123456789abcdef1ULL;
+    introduce(recorded_disk_bytes / 512 / 2, theirs, state_of(Role::primary, D::up_to_date));
+    ASSERT_TRUE(wait_for(C::wf_bitmap_t));
+    DataHeader header;
+    header.sector = Sector(8);
+    header.flags = dp_send_write_ack;
+    std::vector<std::byte> payload(data_header_bytes);
+    encode(header, payload);
+    std::vector<std::byte> content(4096, std::byte{0x5a});
+    payload.resize(data_header_bytes + 4);
+    BlockDigest::make("crc32c")->compute(content, Bytes(payload).subspan(data_header_bytes));
+    if (damaged) content[1000] ^= std::byte{4};
+    payload.insert(payload.end(), content.begin(), content.end());
+    ASSERT_TRUE(pair_->run(peer_->say_payload(data, Packet::data, payload)));
+    if (damaged) {
+      EXPECT_TRUE(wait_for(C::wf_connection, Duration::seconds(5)));
+    } else {
+      EXPECT_TRUE(hear(meta, Packet::write_ack).there);
+    }
+    std::vector<std::byte> ours(4096);
+    pair_->n1.disk().image().read(ByteOffset(4096), ours);
+    EXPECT_EQ(ours[0] == std::byte{0x5a}, !damaged);
+    peer_->hang_up();
+    peer_.reset();
+  }
 }
 
 // P1: between two packets of its bitmap the peer's disk changes its size.

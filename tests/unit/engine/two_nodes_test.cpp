@@ -11,9 +11,7 @@ TEST_F(EngineTest, WhatWouldBeWeakerThanItSoundsIsRefused) {
   config.peer = pair_.n2.address(7789);
   NetOptions two_primaries;
   two_primaries.allow_two_primaries = true;
-  NetOptions integrity;
-  integrity.data_integrity_alg = "sha1";
-  for (const NetOptions& options : {two_primaries, integrity}) {
+  for (const NetOptions& options : {two_primaries}) {
     const AdminResult result =
         pair_.run(resource(pair_.n1).connect(config, options, std::string()));
     EXPECT_FALSE(result.ok());
