@@ -40,6 +40,7 @@ Replica::Replica(Node& node, const ReplicaOptions& options, PeerConfig peer)
       replies_(options.reply_bytes, false),
       resource_(std::make_unique<Resource>(node.io(), Memory{incoming_, replies_}, "r0",
                                            options.resource)) {
+  resource_->set_undo_store(options.undo);
   static_cast<void>(resource_->new_volume(volume_number, minor_number));
   volume_ = resource_->volume(volume_number);
 }

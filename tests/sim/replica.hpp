@@ -16,6 +16,7 @@
 
 namespace replicator {
 class Resource;
+class UndoStore;
 class Volume;
 }  // namespace replicator
 
@@ -25,6 +26,7 @@ struct ReplicaOptions {
   NetOptions net;
   replicator::DiskOptions disk;
   ResourceOptions resource;
+  UndoStore* undo = nullptr;
   std::size_t incoming_bytes = 4U << 20U;
   std::size_t reply_bytes = 2U << 20U;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <optional>
 #include <vector>
@@ -11,6 +12,8 @@
 #include "tests/sim/net.hpp"
 #include "tests/sim/node.hpp"
 #include "tests/sim/replica.hpp"
+#include "tests/sim/undo_store.hpp"
+#include "undo/undo_format.hpp"
 
 namespace replicator::sim {
 
@@ -61,6 +64,7 @@ class SplitBrain {
                                          static_cast<std::uint8_t>(i + 1));
       SimDisk& disk = nodes_[i]->add_disk("/dev/disk", ByteCount(disk_bytes), DiskModel());
       create_metadata(disk.image(), common_generation);
+      undo_[i] = std::make_unique<SimUndoStore>(*nodes_[i]);
     }
   }
   ~SplitBrain() {
@@ -113,6 +117,7 @@ class SplitBrain {
   void boot(std::size_t which) {
     const PeerConfig peer{nodes_[which]->address(port), nodes_[1 - which]->address(port)};
     ReplicaOptions options = options_;
+    options.undo = undo_[which].get();
     options.net.after_sb_0pri = which == 0 ? zero_ : mirrored(zero_);
     nodes_[which]->boot([&](Node& node) { return std::make_unique<Replica>(node, options, peer); });
   }
@@ -266,6 +271,34 @@ class SplitBrain {
     return !primary || one_ != Asb::discard_secondary;
   }
 
+  // Is what `which` held, and does not hold any more, in its undo files?
+  bool kept(std::size_t which, const std::vector<std::byte>& now) {
+    for (std::uint64_t at = 0; at + block_bytes <= now.size(); at += block_bytes) {
+      const ConstBytes held = ConstBytes(held_[which]).subspan(at, block_bytes);
+      if (std::ranges::equal(held, ConstBytes(now).subspan(at, block_bytes))) continue;
+      bool found = false;
+      for (const SimDisk* file : undo_[which]->files()) {
+        const UndoHeader header = undo_header(*file);
+        std::array<std::byte, block_bytes> bits;
+        std::array<std::byte, block_bytes> block;
+        file->image().read(header.bitmap_at(), bits);
+        file->image().read(header.data_at() + ByteCount(at), block);
+        const std::uint64_t bit = at / block_bytes;
+        const bool set = ((bits[bit / 8] >> (bit % 8)) & std::byte{1}) != std::byte{0};
+        found = found || (set && std::ranges::equal(held, block));
+      }
+      if (!found) return false;
+    }
+    return true;
+  }
+
+  static UndoHeader undo_header(const SimDisk& file) {
+    std::array<std::byte, undo_header_bytes> block;
+    file.image().read(ByteOffset(0), block);
+    const Result<UndoHeader> header = decode_undo_header(block);
+    return header ? *header : UndoHeader();
+  }
+
   void judge() {
     const std::vector<std::byte> a = content(0);
     if (!in_sync()) {
@@ -291,6 +324,12 @@ class SplitBrain {
     if (named && !(*named == 0 ? first : second)) {
       return world_.fail(FailureKind::safety, "G1",
                          fmt::format("the policy names n{}: {}", *named + 1, describe()));
+    }
+    for (std::size_t i = 0; i < 2; ++i) {
+      if (kept(i, a)) continue;
+      return world_.fail(
+          FailureKind::safety, "U1",
+          fmt::format("what n{} lost is not in its undo file: {}", i + 1, describe()));
     }
     for (std::size_t i = 0; i < 2; ++i) {
       if (replica(i).out_of_sync_blocks() == 0) continue;
@@ -325,6 +364,7 @@ class SplitBrain {
   std::string text_;
   Block block_{};
   std::array<std::vector<std::byte>, 2> held_;  // when they met
+  std::array<std::unique_ptr<SimUndoStore>, 2> undo_;
   std::array<std::unique_ptr<Node>, 2> nodes_;
 };
 

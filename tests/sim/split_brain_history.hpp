@@ -4,6 +4,7 @@
 //   G1  when it is resolved, both disks hold exactly what one of them held when they met; where the
 //       policy names the victim whatever happens, it is the other one's
 //   E1  nothing stays marked
+//   U1  what the victim held and lost is in its undo file (docs/undo.md)
 #pragma once
 
 #include <string>

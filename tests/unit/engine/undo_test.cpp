@@ -3,13 +3,13 @@
 //   says so on media and holds the old content; each block that it says it holds is the old
 //   content.
 #include "engine/decide/undo_choice.hpp"
-#include "tests/support/sim_undo_store.hpp"
+#include "tests/sim/undo_store.hpp"
 #include "tests/unit/engine/engine_pair.hpp"
 
 namespace replicator {
 namespace {
 
-using testing_support::SimUndoStore;
+using sim::SimUndoStore;
 
 class UndoTest : public EngineTest {
  protected:

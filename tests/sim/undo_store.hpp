@@ -8,11 +8,11 @@
 #include "tests/sim/node.hpp"
 #include "undo/undo_store.hpp"
 
-namespace replicator::testing_support {
+namespace replicator::sim {
 
 class SimUndoStore final : public UndoStore {
  public:
-  explicit SimUndoStore(sim::Node& node) : node_(node) {}
+  explicit SimUndoStore(Node& node) : node_(node) {}
 
   Result<std::unique_ptr<io::Disk>> create(const std::string& /*resource*/,
                                            std::uint32_t /*volume*/, ByteCount size) override {
@@ -39,8 +39,8 @@ class SimUndoStore final : public UndoStore {
   Space space() override { return Space{free, ByteCount(1ULL << 30U)}; }
   [[nodiscard]] std::uint64_t seconds_since_1970() const override { return 1'700'000'000; }
 
-  [[nodiscard]] const std::vector<sim::SimDisk*>& files() const noexcept { return files_; }
-  [[nodiscard]] sim::SimDisk* growing() const noexcept { return growing_; }
+  [[nodiscard]] const std::vector<SimDisk*>& files() const noexcept { return files_; }
+  [[nodiscard]] SimDisk* growing() const noexcept { return growing_; }
 
   bool refuse = false;
   ByteCount free{1ULL << 30U};
@@ -48,9 +48,9 @@ class SimUndoStore final : public UndoStore {
   int put_aside = 0;
 
  private:
-  sim::Node& node_;
-  std::vector<sim::SimDisk*> files_;
-  sim::SimDisk* growing_ = nullptr;
+  Node& node_;
+  std::vector<SimDisk*> files_;
+  SimDisk* growing_ = nullptr;
 };
 
-}  // namespace replicator::testing_support
+}  // namespace replicator::sim
