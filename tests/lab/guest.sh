@@ -10,6 +10,7 @@
 #   guest_kill             power off, at once
 #   guest COMMAND...       run in the guest and wait; its output and exit status
 #   guest_crash_and_boot   both
+#   guest_disk_size MIB    its disk grows or shrinks under it
 LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 LAB_DISK_MIB=64
 GUEST_MODULES="virtio_pci virtio_net virtio_blk 9p 9pnet_virtio overlay"
@@ -94,4 +95,28 @@ guest_kill() {
 guest_crash_and_boot() {
   guest_kill
   guest_boot
+}
+
+# The monitor's language is one JSON object a line, after a greeting.
+guest_disk_size() {
+  local sectors=$(($1 * 2048)) deadline=$((SECONDS + 20))
+  /usr/bin/python3 - "$LAB_RUN/qmp" $((sectors * 512)) << 'EOF'
+import json, socket, sys
+monitor = socket.socket(socket.AF_UNIX)
+monitor.connect(sys.argv[1])
+answers = monitor.makefile()
+answers.readline()
+for command in ({"execute": "qmp_capabilities"},
+                {"execute": "block_resize", "arguments": {"device": "disk", "size": int(sys.argv[2])}}):
+    monitor.sendall(json.dumps(command).encode())
+    answer = json.loads(answers.readline())
+    while "event" in answer:
+        answer = json.loads(answers.readline())
+    if "return" not in answer:
+        sys.exit(str(answer))
+EOF
+  until [ "$(guest cat /sys/block/vda/size)" = $sectors ]; do
+    [ $SECONDS -lt $deadline ] || { echo "the guest's disk keeps its size" >&2; return 1; }
+    sleep 0.1
+  done
 }

@@ -101,6 +101,7 @@ pair_create() {
   connect_link
   node_disk alfa $LAB_DISK_MIB
   random_disk alfa
+  [ "$(stat -c %s "$(image bravo)")" = $((LAB_DISK_MIB << 20)) ] || guest_disk_size $LAB_DISK_MIB
   random_disk bravo
   guest blockdev --flushbufs /dev/vda
   guest dmesg --clear
