@@ -104,6 +104,10 @@ void draw_modes(Prng prng, ClusterOptions& options) {
     net.congestion_fill_sectors = prng.chance(80) ? 8 + prng.below(400) : 0;
     net.congestion_extents = prng.chance(50) ? 1 + static_cast<std::uint32_t>(prng.below(4)) : 1237;
   }
+  if (prng.chance(30)) {
+    options.replica.disk.read_balancing = static_cast<ReadBalancing>(prng.below(11));
+  }
+  if (prng.chance(10)) options.replica.disk.al_updates = false;
   if (prng.chance(30)) net.max_buffers = 32;
   if (prng.chance(30)) net.ko_count = 2 + static_cast<std::uint32_t>(prng.below(5));
   // Without flushes only for disks that need none.

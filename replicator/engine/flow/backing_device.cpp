@@ -66,6 +66,7 @@ BackingDevice::BackingDevice(io::World& world, BackingConfig config, DiskOptions
       options_(std::move(options)),
       bitmap_(BlockCount(0)),
       log_(options_.al_extents),
+      logs_activity_(options_.al_updates),
       blocks_(scratch_bytes, false) {}
 
 BackingDevice::~BackingDevice() = default;
@@ -156,8 +157,8 @@ bool BackingDevice::blocked(const Waiting& waiting) const noexcept {
 }
 
 // Who waited longest is served first, at once: when a waiter finally runs, its extents may have
-// been evicted for the next one.
-void BackingDevice::grant() noexcept {
+// been evicted for the next one. True when somebody was served.
+bool BackingDevice::grant() noexcept {
   bool any = false;
   for (Waiting* next = waiting_.first(); next != nullptr; next = waiting_.next(*next)) {
     if (next->granted) continue;
@@ -166,6 +167,7 @@ void BackingDevice::grant() noexcept {
   }
   // They must go on even while the leader waits, perhaps for what they hold.
   if (any) transaction_done_.notify_all();
+  return any;
 }
 
 void BackingDevice::plan() {
@@ -183,21 +185,22 @@ void BackingDevice::plan() {
 Task<Status> BackingDevice::run_transaction(const Waiting& leader) {
   transacting_ = true;
   transaction_status_ = Status();
+  Status status;
   for (;;) {
     grant();
     if (leader.granted || blocked(leader) || retiring_) break;
     plan();
-    if (log_.planned() != 0) break;
-    // Every slot is held by writes in doubt: their epochs must end first.
+    if (log_.planned() != 0) {
+      const Status written = co_await write_transaction();
+      status = written;
+      const bool served = grant();
+      if (served || !status.ok() || retiring_) break;
+      // Not even the first got all of its extents: another transaction would evict the ones it has.
+    }
+    // Every other slot is held by writes in doubt: their epochs must end first.
     if (starved) starved();
     io::Event::Wait wait(released_);
     co_await wait;
-  }
-  Status status;
-  if (log_.planned() != 0) {
-    const Status written = co_await write_transaction();
-    status = written;
-    grant();
   }
   transaction_status_ = status;
   transacting_ = false;
@@ -207,6 +210,10 @@ Task<Status> BackingDevice::run_transaction(const Waiting& leader) {
 
 Task<Status> BackingDevice::write_transaction() {
   Status status;
+  if (!logs_activity_) {
+    log_.commit();
+    co_return status;
+  }
   if (!log_.evicted().empty()) {
     // D4: what was written to evicted extents is on this disk's media, and what is out of sync
     // there is in the bitmap's, before the log forgets them.

@@ -161,7 +161,7 @@ class BackingDevice {
     bool granted = false;
   };
   [[nodiscard]] bool blocked(const Waiting& waiting) const noexcept;
-  void grant() noexcept;
+  bool grant() noexcept;
   void plan();
   Task<Status> run_transaction(const Waiting& leader);
   Task<Status> write_transaction();
@@ -194,6 +194,7 @@ class BackingDevice {
   Superblock superblock_;
   Bitmap bitmap_;
   ActivityLog log_;
+  bool logs_activity_;  // al-updates; else a crash of a Primary costs a full resync
   bool crashed_primary_ = false;
   std::uint32_t full_syncs_ = 0;
   io::BufferPool blocks_;  // 4 KiB pieces and one of 1 MiB, taken once

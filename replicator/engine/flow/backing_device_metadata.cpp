@@ -76,6 +76,7 @@ Task<Status> BackingDevice::take_into_use() {
   const bool untracked = (superblock_.flags & md_flag_full_sync) != 0 ||
                          (crashed_primary_ && (superblock_.flags & md_flag_al_disabled) != 0);
   if (untracked && bitmap_.size().value() != 0) {
+    log::info("{}: Assuming that all blocks are out of sync (aka FullSync)", config_.disk_path);
     bitmap_.set_all();
   }
   const Status pages = co_await write_changed_bitmap_pages();
@@ -94,6 +95,8 @@ Task<Status> BackingDevice::take_into_use() {
   if (!log.ok()) co_return log;
   if (crashed_primary_) superblock_.flags |= md_flag_crashed_primary;
   superblock_.flags &= ~(md_flag_al_clean | md_flag_full_sync | md_flag_al_disabled);
+  // Before the first write that the log will not know of (D2).
+  if (!logs_activity_) superblock_.flags |= md_flag_al_disabled;
   superblock_.magic = md_magic_unclean;
   superblock_.al_extents = log_.slots();
   co_return co_await write_superblock();

@@ -97,7 +97,7 @@ Task<Status> BackingDevice::resize_alone(ByteCount size, bool new_in_sync) {
   const Status written = co_await write_changed(0, bitmap_.pages());
   if (!written.ok()) co_return written;
   revoke_full_sync();
-  superblock_.flags &= ~md_flag_al_disabled;
+  if (logs_activity_) superblock_.flags &= ~md_flag_al_disabled;
   co_return co_await write_superblock_now();
 }
 

@@ -180,7 +180,7 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
   }
   const std::int32_t moved = co_await op;
   --volume.local_pending_;
-  if (moved < 0) volume.local_io_failed("peer write", moved, range);
+  if (moved < 0) volume.data_io_failed("peer write", moved, range);
   peer_write_done(volume, header, range, epoch, moved >= 0);
 }
 
@@ -290,7 +290,7 @@ Task<Status> Connection::read_for_peer(Volume& volume, BlockRequest request, Byt
   const std::int32_t moved = co_await op;
   --volume.local_pending_;
   if (moved < 0) {
-    volume.local_io_failed("read for the peer", moved, range);
+    volume.data_io_failed("read for the peer", moved, range);
     co_return Status(Fault::io_error, "read for the peer", -moved);
   }
   send_data_reply(volume, Packet::data_reply, request.sector, request.block_id, std::move(buffer));

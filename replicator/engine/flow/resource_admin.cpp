@@ -309,6 +309,9 @@ AdminResult Resource::set_disk_options(std::uint32_t number, const DiskOptions& 
     // The log in use keeps its slots: what they cover must not change under writes (D4).
     log::info("{}/{} al-extents takes effect at the next attach", name_, number);
   }
+  if (options.al_updates != target->disk_options_.al_updates) {
+    log::info("{}/{} al-updates takes effect at the next attach", name_, number);
+  }
   const WriteOrdering before = write_ordering();
   target->disk_options_ = options;
   target->backing_->set_options(options);

@@ -254,7 +254,7 @@ Task<void> Resync::write(ByteRange range, io::BufferPool::Buffer data, bool zero
   turn.release();
   data.reset();
   if (stopping_) {
-    if (moved < 0) volume_.local_io_failed("resync write", moved, range);
+    if (moved < 0) volume_.data_io_failed("resync write", moved, range);
     if (Request* request = find(range)) drop(*request);
     --tasks_;
     co_return;
@@ -266,7 +266,7 @@ Task<void> Resync::write(ByteRange range, io::BufferPool::Buffer data, bool zero
     --tasks_;
     co_return;
   }
-  volume_.local_io_failed("resync write", moved, range);
+  volume_.data_io_failed("resync write", moved, range);
   connection_.send_block_ack(volume_, Packet::neg_ack, to_sector(range.begin),
                              static_cast<std::uint32_t>(range.length.value()), syncer_block_id);
   failed_blocks_ += blocks(range);

@@ -198,7 +198,7 @@ Task<Status> Connection::read_for_resync(Volume& volume, const ResyncQuestion& q
   const std::int32_t moved = co_await op;
   --volume.local_pending_;
   if (moved < 0) {
-    volume.local_io_failed("resync read", moved, range);
+    volume.data_io_failed("resync read", moved, range);
     co_return Status(Fault::io_error, "resync read", -moved);
   }
   // The target's disk went, and may be back: a later resync must not take this for its own (E3).

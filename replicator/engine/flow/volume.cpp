@@ -85,6 +85,17 @@ void Volume::local_io_failed(const char* what, std::int32_t error, ByteRange ran
   resource_.local_disk_failed(*this);
 }
 
+void Volume::data_io_failed(const char* what, std::int32_t error, ByteRange range) {
+  if (disk_options_.on_io_error != OnIoError::pass_on) return local_io_failed(what, error, range);
+  log::error("{}/{}: Local IO failed: {} error {} at {}+{}", resource_.name(), number_, what,
+             -error, range.begin.value(), range.length.value());
+  mark_out_of_sync(range);
+  if (state_.disk <= DiskState::inconsistent) return;
+  StateDelta delta;
+  delta.disk(DiskState::inconsistent);
+  resource_.change(*this, delta, true);
+}
+
 Task<Status> Volume::generation_settled() {
   while (generation_stable_ != generation_changes_ && has_disk()) {
     const std::uint64_t reached = generation_changes_;

@@ -146,12 +146,18 @@ class Volume final : public io::BlockDevice {
   [[nodiscard]] bool accepts_io_now() const noexcept;
   Task<Status> wait_for_io();
   Task<Status> read_somewhere(ByteRange range, Bytes into);
+  [[nodiscard]] bool balances_to_peer(ByteRange range) noexcept;
+  Task<Status> read_in_turn_from_peer(ByteRange range, Bytes into);
   Task<Status> read_local(ByteRange range, Bytes into);
   Task<Status> read_from_peer(ByteRange range, Bytes into);
   Task<Status> flush_both();
   Task<void> peer_knows_it_is_behind();
   [[nodiscard]] bool in_sync(ByteRange range) const noexcept;
+  // The disk can't be relied upon: it is detached.
   void local_io_failed(const char* what, std::int32_t error, ByteRange range);
+  // Of data: on-io-error says what follows. With pass_on the range is marked, and the disk is kept
+  // and Inconsistent.
+  void data_io_failed(const char* what, std::int32_t error, ByteRange range);
   // Undo of a victim's resync (volume_undo.cpp). The decision is noted; before the generations
   // change the file is there; nothing is overwritten before its old content is on media in the
   // file, as long as that takes it.
@@ -206,6 +212,7 @@ class Volume final : public io::BlockDevice {
   std::uint32_t peer_pending_ = 0;
   std::uint32_t peer_unacknowledged_ = 0;
   std::uint64_t in_doubt_sectors_ = 0;
+  bool read_turn_there_ = false;
   std::uint64_t net_sent_ = 0;  // bytes
   std::uint64_t net_received_ = 0;
 };

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "base/sabotage.hpp"
+#include "engine/decide/read_balancing.hpp"
 #include "engine/decide/route.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
@@ -35,6 +36,12 @@ Task<Status> Volume::read_somewhere(ByteRange range, Bytes into) {
     const bool current = in_sync(range) || sabotage(Sabotage::read_marked_locally);
     const bool local = !local_failed && local_readable(state_, current) && has_disk();
     const bool remote = !peer_failed && peer_readable(state_);
+    if (local && remote && current && balances_to_peer(range)) {
+      const Status status = co_await read_in_turn_from_peer(range, into);
+      if (status.ok()) co_return status;
+      peer_failed = true;
+      continue;
+    }
     if (local) {
       const Status status = co_await read_local(range, into);
       if (status.ok()) co_return status;
@@ -48,6 +55,27 @@ Task<Status> Volume::read_somewhere(ByteRange range, Bytes into) {
   }
 }
 
+bool Volume::balances_to_peer(ByteRange range) noexcept {
+  ReadLoad load;
+  load.here = local_pending_;
+  load.there = peer_pending_;
+  load.turn_there = read_turn_there_;
+  if (disk_options_.read_balancing == ReadBalancing::round_robin) {
+    read_turn_there_ = !read_turn_there_;
+  }
+  return reads_there(disk_options_.read_balancing, range.begin, load);
+}
+
+// A write that one replica has and the other does not yet: whoever has seen its content must go on
+// seeing it. Reads from the peer by choice therefore take turns with writes.
+Task<Status> Volume::read_in_turn_from_peer(ByteRange range, Bytes into) {
+  io::RangeLock::Turn turn(application_writes_, range);
+  co_await turn;
+  // Meanwhile a write may have failed there.
+  if (!in_sync(range) || !peer_readable(state_)) co_return Status(Fault::no_good_data, "read");
+  co_return co_await read_from_peer(range, into);
+}
+
 Task<Status> Volume::read_local(ByteRange range, Bytes into) {
   io::Op op;
   ++local_pending_;
@@ -56,7 +84,7 @@ Task<Status> Volume::read_local(ByteRange range, Bytes into) {
   --local_pending_;
   if (moved >= 0) co_return Status();
   mark_out_of_sync(range);
-  local_io_failed("read", moved, range);
+  data_io_failed("read", moved, range);
   co_return Status(Fault::io_error, "read", -moved);
 }
 

@@ -185,7 +185,7 @@ Task<bool> Volume::local_outcome(io::Op& local, bool submitted, ByteRange range)
   if (moved < 0) {
     // Now, while the disk is still ours: its bitmap may take one last write.
     mark_out_of_sync(range);
-    local_io_failed("write", moved, range);
+    data_io_failed("write", moved, range);
   }
   co_return moved >= 0;
 }
