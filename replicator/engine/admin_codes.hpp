@@ -42,6 +42,7 @@ inline constexpr std::int32_t admin_minor_or_volume_exists = 161;
 inline constexpr std::int32_t admin_invalid_request = 162;
 inline constexpr std::int32_t admin_need_apv_100 = 163;
 inline constexpr std::int32_t admin_need_version_100 = 163;
+inline constexpr std::int32_t admin_need_allow_two_primaries = 164;
 inline constexpr std::int32_t admin_meta_unclean = 165;
 inline constexpr std::int32_t admin_implicit_shrink = 170;
 

@@ -15,6 +15,8 @@ enum class PeerAnswer : unsigned char {
   written_in_sync,  // P_RS_WRITE_ACK: the peer cleared its bits
   refused,          // P_NEG_ACK
   lost,             // the connection went away
+  superseded,       // P_SUPERSEDED: a write of its own to the same place won
+  retry,            // P_RETRY_WRITE: to be sent again behind one of its own
 };
 
 struct WriteTerms {
@@ -44,6 +46,7 @@ enum class WriteVerdict : unsigned char {
   wait_for_barrier,  // nothing but the barrier ack of its epoch will prove anything
   mirrored,
   unmirrored,
+  again,  // as a new write
 };
 
 constexpr WriteVerdict judge_write(const WriteTerms& terms, PeerAnswer answer, bool handed_over,
@@ -51,6 +54,8 @@ constexpr WriteVerdict judge_write(const WriteTerms& terms, PeerAnswer answer, b
   switch (answer) {
     case PeerAnswer::refused:
     case PeerAnswer::lost: return WriteVerdict::unmirrored;
+    case PeerAnswer::superseded: return WriteVerdict::mirrored;
+    case PeerAnswer::retry: return WriteVerdict::again;
     case PeerAnswer::written:
     case PeerAnswer::written_in_sync:
       if (!terms.barrier) return WriteVerdict::mirrored;
@@ -79,7 +84,8 @@ constexpr bool answered_as_promised(const WriteTerms& terms, PeerAnswer answer) 
 
 // The peer has it in its cache at least, or has promised to: not merely sent.
 constexpr bool proven(PeerAnswer answer, bool epoch_stable) noexcept {
-  return epoch_stable || answer == PeerAnswer::written || answer == PeerAnswer::written_in_sync;
+  return epoch_stable || answer == PeerAnswer::superseded || answer == PeerAnswer::written ||
+         answer == PeerAnswer::written_in_sync;
 }
 
 }  // namespace replicator

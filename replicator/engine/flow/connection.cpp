@@ -172,6 +172,8 @@ void Connection::leave(ConnectionState reason, const char* why) {
   if (was_established) resource_.connection_changed(reason);
   epoch_opened_.notify_all();
   epoch_drained_.notify_all();
+  for (const std::unique_ptr<Volume>& volume : resource_.volumes())
+    volume->local_write_ended_.notify_all();
   if (watch_sleep_ != nullptr) resource_.world().clock.wake(*watch_sleep_);
 }
 

@@ -240,6 +240,11 @@ class Connection {
   void send_data_reply(Volume& volume, Packet command, Sector sector, std::uint64_t block_id,
                        io::BufferPool::Buffer data);
   void refuse_write(Volume& volume, const DataHeader& header, std::uint32_t bytes);
+  Task<Status> wait_for_sequence(Volume& volume, std::uint32_t sequence);
+  static void note_sequence(Volume& volume, std::uint32_t sequence) noexcept;
+  void decide_conflict(Volume& volume, ByteRange mine, const DataHeader& header, ByteRange theirs);
+  Task<bool> resolve_conflict(Volume& volume, DataHeader header, ByteRange range,
+                              PeerEpochs::Epoch& epoch);
   void peer_write_done(Volume& volume, const DataHeader& header, ByteRange range,
                        PeerEpochs::Epoch& epoch, bool ok);
   void peer_write_ended(Volume& volume, PeerEpochs::Epoch& epoch);

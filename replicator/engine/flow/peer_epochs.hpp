@@ -26,6 +26,7 @@ class PeerEpochs {
     std::uint32_t size = 0;
     std::uint32_t active = 0;
     std::uint32_t number = 0;  // of its barrier, once closed
+    std::uint32_t withdrawn = 0;
     std::vector<InSync> in_sync;
   };
 
@@ -46,6 +47,16 @@ class PeerEpochs {
     --active_;
   }
 
+  // It lost against a write of our own and is not counted; ended() is still to come.
+  static void withdraw(Epoch& epoch) noexcept {
+    --epoch.size;
+    ++epoch.withdrawn;
+  }
+
+  // A barrier without writes before it, not even such that were withdrawn.
+  [[nodiscard]] bool open_is_unused() const noexcept {
+    return open_is_empty() && epochs_.back().withdrawn == 0;
+  }
   [[nodiscard]] bool open_is_empty() const noexcept { return epochs_.back().size == 0; }
   // Writes in all epochs.
   [[nodiscard]] std::uint32_t active() const noexcept { return active_; }

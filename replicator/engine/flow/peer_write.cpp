@@ -78,6 +78,8 @@ Task<Status> Connection::receive_write(const PacketHeader& header, Volume& volum
   }
   const Result<ByteRange> range = checked_range(decoded->sector, bytes, volume.size());
   if (!range) co_return range.error();
+  const Status in_order = co_await wait_for_sequence(volume, decoded->seq_num);
+  if (!in_order.ok()) co_return in_order;
   volume.net_received_ += bytes;
   // The application is on the other node, and a resync makes room for it all the same.
   ++volume.application_requests_;
@@ -116,6 +118,8 @@ Task<Status> Connection::receive_range(const PacketHeader& header, Volume& volum
   if (!range) co_return range.error();
   if (!may_write(volume))
     co_return Status(Fault::protocol_error, "write of a peer that is not Primary");
+  const Status in_order = co_await wait_for_sequence(volume, decoded->data.seq_num);
+  if (!in_order.ok()) co_return in_order;
   if (!has_room_for_write(0)) co_await room_for_write(0);
   if (!volume.has_disk() || volume.state_.disk < DiskState::inconsistent) {
     refuse_write(volume, decoded->data, decoded->bytes);
@@ -148,6 +152,10 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
   if (link_->failed() && sabotage(Sabotage::drop_received_write)) {
     peer_write_ended(volume, epoch);
     co_return;
+  }
+  if (volume.local_write_in(range)) {
+    const bool wins = co_await resolve_conflict(volume, header, range, epoch);
+    if (!wins) co_return;
   }
   ActivityHold hold;
   if (volume.has_disk() && (only_copy || volume.state_.peer_disk < DiskState::inconsistent)) {
@@ -215,7 +223,7 @@ Task<Status> Connection::receive_barrier(const PacketHeader& /*header*/) {
   if (!filled.ok()) co_return filled;
   const Result<Barrier> barrier = decode_barrier(link.data_reader.take(barrier_bytes));
   if (!barrier) co_return barrier.error();
-  if (peer_epochs_.open_is_empty()) {
+  if (peer_epochs_.open_is_unused()) {
     co_return Status(Fault::protocol_error, "barrier of an empty epoch");
   }
   const bool ordered = resource_.write_ordering() != WriteOrdering::none;
@@ -237,6 +245,10 @@ Task<Status> Connection::receive_barrier(const PacketHeader& /*header*/) {
 void Connection::acknowledge_epochs() {
   PeerLink& link = *link_;
   while (PeerEpochs::Epoch* epoch = link.failed() ? nullptr : peer_epochs_.complete()) {
+    if (epoch->size == 0) {  // all of it was withdrawn, which the writer knows
+      peer_epochs_.drop_front();
+      continue;
+    }
     if (epoch_lost_) return fail(ConnectionState::network_failure, "a disk failed in an epoch");
     for (const PeerEpochs::InSync& item : epoch->in_sync)
       item.volume->clear_out_of_sync(item.range);

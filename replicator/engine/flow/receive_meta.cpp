@@ -129,6 +129,7 @@ Status Connection::receive_block_ack(Packet command, ConstBytes payload, Volume&
   if (!ack) return ack.error();
   const Result<ByteRange> range = checked_range(ack->sector, ack->bytes, volume.size());
   if (!range) return range.error();
+  note_sequence(volume, ack->seq_num);
   const bool of_resync = ack->block_id == syncer_block_id;
   PeerAnswer answer = PeerAnswer::written;
   switch (command) {
@@ -147,9 +148,9 @@ Status Connection::receive_block_ack(Packet command, ConstBytes payload, Volume&
       answer = PeerAnswer::refused;
       break;
     case Packet::write_ack: break;
-    // A write that the peer discarded because a concurrent one of ours overwrote it counts as
-    // written.
-    case Packet::superseded: break;
+    // A write that met a concurrent one of the peer's own, which won.
+    case Packet::superseded: answer = PeerAnswer::superseded; break;
+    case Packet::retry_write: answer = PeerAnswer::retry; break;
     // Received is not written: only protocol B asks for it, and takes it for an answer (D1).
     case Packet::recv_ack:
       if (options_.protocol != WireProtocol::b) {

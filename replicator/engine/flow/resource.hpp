@@ -162,7 +162,6 @@ class Resource {
   Task<void> settled();
 
  private:
-  static AdminResult not_offered(const NetOptions& options);
   [[nodiscard]] AdminResult refuse_options(const NetOptions& options) const;
   void log_write_ordering() const;
   [[nodiscard]] bool fences_with_stonith() const noexcept;

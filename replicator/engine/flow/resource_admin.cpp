@@ -178,16 +178,6 @@ Task<AdminResult> Resource::detach_volume(Volume& target, bool force) {
   co_return AdminResult();
 }
 
-// What would be silently weaker than it sounds is refused.
-AdminResult Resource::not_offered(const NetOptions& options) {
-  if (options.allow_two_primaries) {
-    // Nobody decides which of two concurrent writes to one place wins: the replicas would differ
-    // (E1).
-    return AdminResult(admin_invalid_request, "allow-two-primaries is not offered; remove it");
-  }
-  return AdminResult();
-}
-
 void Resource::log_write_ordering() const {
   log::info("{} Method to ensure write ordering: {}", name_, replicator::name(write_ordering()));
 }
@@ -205,9 +195,7 @@ std::int32_t Resource::fencing_conflict(const DiskOptions& options) const noexce
 }
 
 AdminResult Resource::refuse_options(const NetOptions& options) const {
-  const std::int32_t conflict = net_option_conflict(options, fences_with_stonith());
-  if (conflict != 0) return AdminResult(conflict);
-  return not_offered(options);
+  return AdminResult(net_option_conflict(options, fences_with_stonith()));
 }
 
 Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::string peer_name) {
@@ -339,6 +327,13 @@ AdminResult Resource::set_net_options(const NetOptions& options) {
                          options.data_integrity_alg != current.data_integrity_alg;
   if (needs_100 && connection_->established() && !knows_volumes(connection_->agreed_version())) {
     return AdminResult(admin_need_apv_100);
+  }
+  const bool both_primary =
+      role_ == Role::primary && std::any_of(volumes_.begin(), volumes_.end(), [](const auto& each) {
+        return each->state_.peer_role == Role::primary;
+      });
+  if (both_primary && !options.allow_two_primaries) {
+    return AdminResult(admin_need_allow_two_primaries);
   }
   if (changes_protocol && connection_->established()) {
     return AdminResult(admin_invalid_request,

@@ -122,11 +122,10 @@ Task<StateCode> Resource::try_promote(Volume& volume, bool force, bool& forced) 
 Task<Status> Resource::settle_promotion(Volume& volume, bool forced) {
   // Writes of a peer that died may still be on their way to a slow disk. They are older than
   // anything written from now on and must not land on top of it (E4).
-  while (!volume.incoming_writes_.empty()) {
-    io::Op op;
-    world_.clock.sleep(op, Duration::milliseconds(1));
-    co_await op;
-  }
+  io::RangeLock::Turn older(volume.incoming_writes_,
+                            ByteRange(ByteOffset(0), ByteCount(volume.size_.value())));
+  co_await older;
+  older.release();
   if (volume.backing_ && volume.state_.disk > DiskState::failed) {
     GenerationSet& own = volume.backing_->superblock().generations;
     const bool alone = volume.state_.connection < ConnectionState::connected ||

@@ -55,8 +55,30 @@ MirroredWrite* TransferLog::answer(std::uint64_t block_id, Volume& volume, ByteR
   entry->answer = answer;
   if (sabotage(Sabotage::release_hold_at_ack)) entry->hold.reset();
   if (answer == PeerAnswer::refused) volume.mark_out_of_sync(range);
+  if (answer == PeerAnswer::superseded || answer == PeerAnswer::retry) withdraw(*entry);
   entry->answered.notify_all();
   return entry;
+}
+
+void TransferLog::withdraw(MirroredWrite& entry) {
+  entry.epoch_stable = true;
+  if (entry.epoch == current_epoch_) {
+    --open_writes_;
+    return;
+  }
+  for (Epoch& epoch : closed_) {
+    if (epoch.number == entry.epoch) --epoch.writes;
+  }
+  drop_empty_epochs();
+}
+
+// Nobody acknowledges an epoch without writes.
+void TransferLog::drop_empty_epochs() {
+  while (!closed_.empty() && closed_.front().writes == 0) {
+    closed_.pop_front();
+    ++epochs_acked_;
+    epoch_acked.notify_all();
+  }
 }
 
 MirroredWrite* TransferLog::oldest() noexcept {
@@ -117,6 +139,7 @@ bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
   closed_.pop_front();
   ++epochs_acked_;
   epoch_acked.notify_all();
+  drop_empty_epochs();
   return true;
 }
 

@@ -96,6 +96,9 @@ class TransferLog {
   MirroredWrite* oldest() noexcept;
   void release(MirroredWrite& entry);
   void settle(MirroredWrite& entry);
+  // The peer did not write it: it is in no epoch any more.
+  void withdraw(MirroredWrite& entry);
+  void drop_empty_epochs();
 
   std::vector<MirroredWrite> slots_;
   std::vector<std::uint32_t> reuse_;  // per slot: how often it was used, part of the block id

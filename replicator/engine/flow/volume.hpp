@@ -13,6 +13,7 @@
 #include <optional>
 #include <vector>
 
+#include "base/list.hpp"
 #include "engine/config.hpp"
 #include "engine/decide/pacing.hpp"
 #include "engine/decide/route.hpp"
@@ -45,7 +46,8 @@ struct PeerVolume {
   std::optional<Sizes> sizes;
   VolumeState state;  // last P_STATE, in the peer's own view
   bool state_known = false;
-  std::uint32_t sequence = 0;  // of data packets and block acks we sent (7.5)
+  std::uint32_t sequence = 0;          // of data packets and block acks we sent
+  std::uint32_t highest_sequence = 0;  // … and of those that have come
   bool consider_resync = false;
   std::uint32_t resyncs = 0;    // begun on this connection
   bool resize_pending = false;  // the device grew here: its answer starts the resync
@@ -119,7 +121,30 @@ class Volume final : public io::BlockDevice {
 
   // The write path; write, discard and write_zeroes differ only in what is submitted.
   Task<Status> change(const Change& change);
-  Task<Status> change_in_turn(const Change& change);
+  // A write of the application that the peer has been sent and not decided about, or that is on its
+  // way to the disk here.
+  class LocalWrite : public ListNode {
+   public:
+    LocalWrite(Volume& volume, ByteRange range) noexcept : volume_(volume), range_(range) {
+      volume_.local_writes_.push_back(*this);
+    }
+    LocalWrite(const LocalWrite&) = delete;
+    LocalWrite& operator=(const LocalWrite&) = delete;
+    ~LocalWrite() {
+      unlink();
+      if (volume_.local_write_ended_.has_waiters()) volume_.local_write_ended_.notify_all();
+    }
+    [[nodiscard]] ByteRange range() const noexcept { return range_; }
+    // What the peer was sent, as long as it may be looked at.
+    const MirroredWrite* sent = nullptr;
+
+   private:
+    Volume& volume_;
+    ByteRange range_;
+  };
+  // `again`: the peer's write came first, and this one is to be made anew.
+  Task<Status> change_in_turn(const Change& change, bool& again);
+  Task<Status> cover_behind_peer(ByteRange range, ActivityHold& hold);
   Task<Status> cover_when_stable(ByteRange range, ActivityHold& hold);
   bool submit_local(io::Op& op, const Change& change);
   Task<bool> local_outcome(io::Op& local, bool submitted, ByteRange range);
@@ -132,8 +157,8 @@ class Volume final : public io::BlockDevice {
   // What only an Inconsistent disk has would be overwritten by its resync (S6).
   [[nodiscard]] bool kept_here(bool done, Current decided) const noexcept;
   [[nodiscard]] bool kept_there(bool done, Current decided) const noexcept;
-  Task<Status> finish_mirrored(io::Op& local, bool submitted, Current decided,
-                               MirroredWrite& entry);
+  Task<Status> finish_mirrored(io::Op& local, bool submitted, Current decided, bool& again,
+                               LocalWrite& underway, MirroredWrite& entry);
   Task<Status> answered(bool here, bool there);
   Task<Status> change_split(const Change& change);
   Task<Status> write_zero_data(ByteRange range);
@@ -204,6 +229,11 @@ class Volume final : public io::BlockDevice {
 
   std::uint32_t openers_ = 0;
   std::uint32_t writing_openers_ = 0;
+  // The oldest one that overlaps, or that overlaps and of which the peer has said nothing yet.
+  [[nodiscard]] const LocalWrite* local_write_in(ByteRange range) noexcept;
+  [[nodiscard]] const LocalWrite* undecided_write_in(ByteRange range) noexcept;
+  List<LocalWrite> local_writes_;
+  io::Event local_write_ended_;
   io::RangeLock application_writes_;
   io::RangeLock incoming_writes_;  // peer writes and resync writes, in order of arrival (E4)
   std::uint32_t application_pending_ = 0;

@@ -133,13 +133,32 @@ Task<Status> Volume::change(const Change& request) {
   // The device may have become smaller meanwhile (P4).
   const Status still = check(request.range, true);
   if (!still.ok()) co_return still;
-  co_return co_await change_in_turn(request);
+  for (;;) {
+    bool again = false;
+    const Status changed = co_await change_in_turn(request, again);
+    if (!again) co_return changed;
+    // The peer's write may still be on its way to us.
+    io::Op op;
+    resource_.world().clock.sleep(op, Duration::milliseconds(1));
+    co_await op;
+  }
 }
 
-Task<Status> Volume::change_in_turn(const Change& request) {
+// A write of the peer that has come already is older than this one (E4).
+Task<Status> Volume::cover_behind_peer(ByteRange range, ActivityHold& hold) {
+  for (;;) {
+    const Status covered = co_await cover_when_stable(range, hold);
+    if (!covered.ok() || !incoming_writes_.any_overlap(range)) co_return covered;
+    hold = ActivityHold();
+    io::RangeLock::Turn behind(incoming_writes_, range);
+    co_await behind;
+  }
+}
+
+Task<Status> Volume::change_in_turn(const Change& request, bool& again) {
   if (keeps_undo(request.range)) co_await keep_old(request.range);
   ActivityHold hold;
-  const Status covered = co_await cover_when_stable(request.range, hold);
+  const Status covered = co_await cover_behind_peer(request.range, hold);
   if (!covered.ok()) co_return covered;
   // From here to the submission nothing may suspend (E6).
   const Route route = route_write(state_);
@@ -150,10 +169,12 @@ Task<Status> Volume::change_in_turn(const Change& request) {
   }
   const Current decided = current();
   io::Op local;
+  LocalWrite underway(*this, request.range);
   if (route == Route::mirror) {
     MirroredWrite& entry = connection->mirror(*this, request, std::move(hold));
+    underway.sent = &entry;
     const bool submitted = submit_local(local, request);
-    co_return co_await finish_mirrored(local, submitted, decided, entry);
+    co_return co_await finish_mirrored(local, submitted, decided, again, underway, entry);
   }
   if (route == Route::announce) connection->announce_out_of_sync(*this, request.range);
   else mark_out_of_sync(request.range);
@@ -235,8 +256,8 @@ bool Volume::submit_local(io::Op& op, const Change& request) {
   return true;
 }
 
-Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current decided,
-                                     MirroredWrite& entry) {
+Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current decided, bool& again,
+                                     LocalWrite& underway, MirroredWrite& entry) {
   const ByteRange range = entry.range;
   const bool local_ok = co_await local_outcome(local, submitted, range);
   if (!local_ok && !sabotage(Sabotage::trust_what_was_sent))
@@ -255,7 +276,9 @@ Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current deci
   // What was merely sent on a link that has failed since is unmirrored, whatever came of it (G3).
   const bool mirrored = entry.judge() == WriteVerdict::mirrored &&
                         (proven(entry.answer, entry.epoch_stable) || connection.established());
+  again = entry.judge() == WriteVerdict::again;
   --peer_pending_;
+  underway.sent = nullptr;
   connection.log().finish(entry, local_ok);
   const bool here = kept_here(local_ok, decided);
   // A peer that is being resynced has it as well, and that lets the generation stand.

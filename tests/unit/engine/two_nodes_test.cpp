@@ -5,22 +5,6 @@
 namespace replicator {
 namespace {
 
-TEST_F(EngineTest, WhatWouldBeWeakerThanItSoundsIsRefused) {
-  PeerConfig config;
-  config.local = pair_.n1.address(7789);
-  config.peer = pair_.n2.address(7789);
-  NetOptions two_primaries;
-  two_primaries.allow_two_primaries = true;
-  for (const NetOptions& options : {two_primaries}) {
-    const AdminResult result =
-        pair_.run(resource(pair_.n1).connect(config, options, std::string()));
-    EXPECT_FALSE(result.ok());
-    ASSERT_EQ(result.info.size(), 1U);
-    EXPECT_NE(result.info[0].find("not offered; "), std::string::npos);
-    EXPECT_EQ(resource(pair_.n1).connection(), nullptr);
-  }
-}
-
 TEST_F(EngineTest, attach_sizes_the_device_and_marks_everything_out_of_sync) {
   ASSERT_EQ(attach(pair_.n1), 0);
   EXPECT_EQ(name(volume(pair_.n1).state().disk), "Inconsistent");
