@@ -19,10 +19,12 @@ MetadataLayout BackingDevice::layout_now() noexcept {
 }
 
 ByteCount BackingDevice::offered_bytes() noexcept {
+  if (!data_) return usable_;  // given back meanwhile
   return to_bytes(SectorCount(layout_now().data_limit));
 }
 
 bool BackingDevice::displaced() noexcept {
+  if (!data_) return false;
   const MetadataLayout place = layout_now();
   return place.superblock != superblock_sector_ || place.md_size != superblock_.md_size_sectors;
 }
@@ -62,6 +64,7 @@ Task<Status> BackingDevice::resize(ByteCount size, bool new_in_sync) {
 }
 
 Task<Status> BackingDevice::resize_alone(ByteCount size, bool new_in_sync) {
+  if (!data_) co_return Status(Fault::no_disk, "resize");
   const MetadataLayout place = layout_now();
   const std::uint64_t sectors = to_sectors(size).value();
   if (place.data_limit == 0 || sectors > place.data_limit) {

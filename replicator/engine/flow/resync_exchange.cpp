@@ -102,7 +102,9 @@ Task<void> Connection::begin_full_sync(Volume& volume) {
   if (!established_) co_return;
   if (volume.state_.connection == C::starting_sync_t) {
     StateDelta delta;
-    delta.connection(C::wf_sync_uuid);
+    // Given up here and now: the generations say nothing of it until the resync begins, and on
+    // another connection they would be taken for equal (E9).
+    delta.connection(C::wf_sync_uuid).disk(D::inconsistent);
     resource_.change(volume, delta, true);
   } else if (volume.state_.connection == C::starting_sync_s) {
     const Status started = co_await start_as_source(volume);

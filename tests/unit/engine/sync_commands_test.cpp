@@ -115,6 +115,26 @@ TEST_F(SyncCommands, an_invalidated_secondary_is_copied_again) {
   expect_equal();
 }
 
+// Neither generations nor flags tell of an invalidation that was not yet taken up.
+TEST_F(SyncCommands, a_link_lost_before_the_resync_begins_does_not_undo_an_invalidation) {
+  sim::DiskTiming slow;
+  slow.fastest = slow.slowest = Duration::milliseconds(20);
+  synced();
+  // A Primary would begin a generation when it is alone.
+  ASSERT_EQ(pair_.run(resource(pair_.n1).set_role(Role::secondary, false)).code, 0);
+  pair_.n2.disk().image().write(ByteOffset(0), std::vector<std::byte>(4096, std::byte{0x77}));
+  pair_.n1.disk().set_timing(slow);
+  ASSERT_EQ(invalidate(pair_.n2, false), 0);
+  pair_.world.run_until(
+      [&] { return volume(pair_.n2).state().connection == ConnectionState::wf_sync_uuid; },
+      Duration::seconds(10));
+  ASSERT_EQ(name(volume(pair_.n2).state().connection), "WFSyncUUID");
+  pair_.network.cut_all(pair_.n1.id(), pair_.n2.id(), sim::CutKind::reset);
+  pair_.world.run_for(Duration::seconds(1));
+  wait_until_synced();
+  expect_equal();
+}
+
 TEST_F(SyncCommands, an_invalidated_primary_is_copied_again) {
   synced();
   ASSERT_EQ(invalidate(pair_.n1, false), 0);
