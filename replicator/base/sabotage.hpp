@@ -24,8 +24,9 @@ enum class Sabotage : std::uint8_t {
   drop_received_write,   // D1: a write acknowledged as received is dropped with the connection
   read_overtakes_write,  // E9: a read for the peer does not wait for the writes before it
   verify_unlocked,       // E4: an online verify reads blocks while they are being written
+  answer_while_frozen,   // S3: frozen writes are answered at once
 };
-inline constexpr std::uint8_t sabotage_count = 15;
+inline constexpr std::uint8_t sabotage_count = 16;
 
 #ifdef POLLUX_SABOTAGE
 namespace detail {

@@ -90,6 +90,7 @@ Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
   if (command == "show") co_return show(request);
   if (command == "get-gi") co_return generations(request);
   if (command == "new-resource") co_return new_resource(request);
+  if (command == "suspend-io" || command == "resume-io") co_return suspension(request);
   if (command == "wait-connect" || command == "wait-sync") {
     co_return co_await wait_for(request, caller);
   }
@@ -403,6 +404,16 @@ Task<void> Daemon::follow_size(std::shared_ptr<Entry> entry, std::uint32_t numbe
     log::warning("{}/{} the kernel device keeps its size: {}", entry->resource->name(), number,
                  resized.where());
   }
+}
+
+// Takes no turn: the command that has it may be waiting for I/O that is suspended.
+Reply Daemon::suspension(const Request& request) {
+  const Place place = find_minor(request.object);
+  if (place.volume == nullptr) return unknown_minor();
+  Resource& resource = *place.entry->resource;
+  const std::uint32_t number = place.volume->number();
+  const bool suspend = request.command == "suspend-io";
+  return answer(suspend ? resource.suspend_io(number) : resource.resume_io(number));
 }
 
 // Holds the answer until the state is reached; data {"timeout":true} when that takes too long. Ends

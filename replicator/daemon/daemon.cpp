@@ -60,6 +60,9 @@ Task<void> Daemon::mount_files() {
 
 Task<void> Daemon::stop() {
   stop_requested_ = true;  // no new resources from here on
+  // Commands that have a turn may wait for these.
+  for (const auto& [name, entry] : resources_)
+    entry->resource->give_up_waiting();
   while (!resources_.empty()) {
     const std::string name = resources_.begin()->first;
     const std::shared_ptr<Entry> entry = resources_.begin()->second;

@@ -85,6 +85,7 @@ class Daemon final : public control::CommandHandler {
   Task<Reply> resize(const Request& request, Resource& resource, std::uint32_t number);
   Task<void> follow_size(std::shared_ptr<Entry> entry, std::uint32_t number);
   Task<Reply> wait_for(const Request& request, io::Stream& caller);
+  Reply suspension(const Request& request);
   Reply disk_options(const Request& request);
   Reply net_options(const Request& request);
   Reply resource_options(const Request& request);

@@ -29,6 +29,10 @@ struct StateDelta {
   StateDelta& sync_paused_by_peer(bool paused) noexcept { return put(19, 1, paused ? 1U : 0U); }
   StateDelta& sync_paused_by_user(bool paused) noexcept { return put(20, 1, paused ? 1U : 0U); }
 
+  StateDelta& suspended_by_user(bool suspended) noexcept { return put(17, 1, suspended ? 1U : 0U); }
+  StateDelta& suspended_no_data(bool suspended) noexcept { return put(21, 1, suspended ? 1U : 0U); }
+  StateDelta& suspended_fencing(bool suspended) noexcept { return put(22, 1, suspended ? 1U : 0U); }
+
   // The state with the named fields replaced.
   [[nodiscard]] VolumeState applied_to(const VolumeState& state) const noexcept {
     return unpack_state((pack(state) & ~mask) | value);

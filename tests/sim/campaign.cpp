@@ -69,6 +69,7 @@ constexpr std::array<SabotageName, sabotage_count - 1> sabotage_names{{
     {"drop_received_write", Sabotage::drop_received_write},
     {"read_overtakes_write", Sabotage::read_overtakes_write},
     {"verify_unlocked", Sabotage::verify_unlocked},
+    {"answer_while_frozen", Sabotage::answer_while_frozen},
 }};
 
 Sabotage sabotage_by_name(const std::string& name) {

@@ -21,7 +21,7 @@ void SimHelper::run(io::Op& op, const io::HelperCall& call) {
   calls_.push_back(call.handler + " " + call.object);
   const HelperAnswer answer = script_ ? script_(call) : HelperAnswer();
   op.backend_data = runs_.size();
-  runs_.push_back(Run{&op, answer.exit_code << 8});
+  runs_.push_back(Run{&op, answer.exit_code << 8, answer.at_end});
   world_.note(static_cast<std::uint64_t>(answer.exit_code));
   world_.after(answer.takes, node_, *this, op.backend_data);
 }
@@ -38,6 +38,7 @@ void SimHelper::fire(std::uint64_t tag) {
   if (run.op == nullptr) return;
   io::Op& op = *run.op;
   run.op = nullptr;
+  if (run.at_end && run.result >= 0) run.result = run.at_end() << 8;
   finish(op, run.result);
 }
 

@@ -14,6 +14,8 @@ namespace replicator::sim {
 struct HelperAnswer {
   int exit_code = 0;
   Duration takes = Duration::milliseconds(5);
+  // When it ends, and instead of the exit code; may look at the world, and change it later.
+  std::function<int()> at_end;
 };
 
 class SimHelper final : public io::Helper, EventTarget, io::Backend {
@@ -38,6 +40,7 @@ class SimHelper final : public io::Helper, EventTarget, io::Backend {
   struct Run {
     io::Op* op = nullptr;
     std::int32_t result = 0;
+    std::function<int()> at_end;
   };
   void fire(std::uint64_t tag) override;
   void forget(io::Op& op) noexcept override;

@@ -75,11 +75,11 @@ bool unconnected_primary(const VolumeState& s) noexcept {
   return s.role == Role::primary && s.connection < C::connected && s.peer_disk > D::outdated;
 }
 
+}  // namespace
+
 bool primary_without_data(const VolumeState& s) noexcept {
   return s.role == Role::primary && s.disk < D::up_to_date && s.peer_disk < D::up_to_date;
 }
-
-}  // namespace
 
 std::string_view text(StateCode code) noexcept {
   switch (code) {

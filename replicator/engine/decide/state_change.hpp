@@ -80,6 +80,9 @@ StateCode is_valid_transition(const VolumeState& old_state, const VolumeState& n
 StateVerdict judge(const VolumeState& old_state, StateDelta delta, bool hard,
                    const StateContext& context) noexcept;
 
+// A Primary that reaches no UpToDate disk (S6).
+bool primary_without_data(const VolumeState& state) noexcept;
+
 // Volume-level changes that need the peer's consent.
 bool needs_cluster_wide(const VolumeState& old_state, const VolumeState& next) noexcept;
 // A request of the peer in our own view: role and peer role, disk and peer disk swapped, connection

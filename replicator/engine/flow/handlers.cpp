@@ -59,10 +59,13 @@ Task<int> Handlers::run(std::string who, io::HelperCall call) {
   co_return code;
 }
 
-Task<void> Handlers::stop() {
+void Handlers::stop() noexcept {
   stopped_ = true;
   for (io::Op* op : running_)
     world_.helper.cancel(*op);
+}
+
+Task<void> Handlers::ended() {
   while (!running_.empty()) {
     io::Event::Wait wait(ended_);
     co_await wait;

@@ -28,10 +28,10 @@ class Handlers {
   // The same, beside others: fence-peer must not wait for a handler that waits for its end.
   Task<int> call_at_once(std::string who, const char* handler, std::string object,
                          const PeerConfig* peer);
-  // Kills those that run, starts no more, and waits for their ends.
-  Task<void> stop();
-  // Handlers may be called again.
-  void resume() noexcept { stopped_ = false; }
+  // Kills those that run and starts no more.
+  void stop() noexcept;
+  // None runs any more.
+  Task<void> ended();
 
  private:
   Task<int> run(std::string line, io::HelperCall call);

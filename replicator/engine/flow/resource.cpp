@@ -52,7 +52,8 @@ StateContext Resource::context(const Volume& volume) const noexcept {
   StateContext context;
   context.has_net_config = connection_ != nullptr;
   context.device_open = volume.is_open();
-  context.fencing = volume.disk_options_.fencing;
+  // Without a disk there is nothing that the peer could be outdated against.
+  if (volume.backing_) context.fencing = volume.disk_options_.fencing;
   context.on_no_data = options_.on_no_data_accessible;
   context.exposed_uuid = volume.exposed_uuid_;
   context.peer_has_newer = volume.peer_has_newer_;
@@ -113,6 +114,8 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
     tasks_.start(follow_ups());
   }
   changed.notify_all();
+  share_suspension(before, next);
+  reconsider_suspension();
 }
 
 // What must not wait: no write may be decided on the new state before these are in place.
@@ -122,6 +125,10 @@ void Resource::duties_at_once(Volume& volume, const VolumeState& before, const D
                                                            volume.backing_->superblock().flags);
   }
   if (duties.new_current_uuid) rotate_generation(volume);
+  if (duties.new_current_uuid_owed) volume.generation_owed_ = true;
+  const bool newly_connected = before.connection < ConnectionState::connected &&
+                               volume.state_.connection >= ConnectionState::connected;
+  if (newly_connected) volume.generation_owed_ = false;  // decide_resync has seen to it
   if (duties.detached && before.disk == DiskState::inconsistent && volume.peer_.uuids &&
       volume.state_.connection >= ConnectionState::connected) {
     volume.exposed_uuid_ = volume.peer_.uuids->current;  // the source's data, in use from now on
@@ -198,6 +205,7 @@ void Resource::connection_changed(ConnectionState state) {
   for (const std::unique_ptr<Volume>& volume : volumes_)
     change(*volume, delta, true);
   connection_state_ = state;
+  if (state == ConnectionState::wf_report_params) ++links_made_;
   changed.notify_all();
 }
 
@@ -280,6 +288,7 @@ Task<void> Resource::after_connection_loss() {
     if (!bitmap.ok()) local_disk_failed(*volume);
   }
   co_await settled();
+  fence_after_loss();
 }
 
 void Resource::start_resync(Volume& volume, bool source) {

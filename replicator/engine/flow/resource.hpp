@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "engine/config.hpp"
+#include "engine/decide/fencing.hpp"
 #include "engine/decide/state_change.hpp"
 #include "engine/decide/write_ordering.hpp"
 #include "engine/flow/connection.hpp"
@@ -85,6 +86,13 @@ class Resource {
   // Sectors; without a start it goes on where the last one was broken off.
   Task<AdminResult> verify(std::uint32_t number, std::optional<std::uint64_t> start,
                            std::optional<std::uint64_t> stop);
+  // Neither waits for another command: what that one waits for may be the I/O that is suspended.
+  AdminResult suspend_io(std::uint32_t number);
+  AdminResult resume_io(std::uint32_t number);
+  // For the end of the daemon: from here on nobody waits for a handler, for the peer to be fenced
+  // or for an administrator; suspended requests are answered with errors.
+  void give_up_waiting() noexcept;
+  [[nodiscard]] bool suspended_io_given_up() const noexcept { return io_given_up_; }
   // Everything down: demote, disconnect, detach. Volumes stay, unconfigured.
   Task<AdminResult> down();
   void set_options(const ResourceOptions& options) { options_ = options; }
@@ -109,7 +117,10 @@ class Resource {
   [[nodiscard]] Role role() const noexcept { return role_; }
 
   // Handlers (handler_calls.cpp). What is left of them ends before the resource may go.
-  Task<void> stop_handlers() { return handlers_.stop(); }
+  Task<void> stop_handlers() {
+    handlers_.stop();
+    return handlers_.ended();
+  }
   Task<int> call_handler(Volume& volume, const char* handler);
   Task<int> call_connection_handler(const char* handler);
   // Runs beside everything else; nobody asks for its exit code.
@@ -143,6 +154,8 @@ class Resource {
   Task<void> finish_resync_as_source(Volume& volume);
   void verify_finished(Volume& volume);
   void rotate_generation(Volume& volume);
+  // S3: the generation that could not begin while I/O was suspended; true when it began now.
+  bool begin_owed_generation(Volume& volume);
   // A policy made this Primary the victim of a split brain: becomes Secondary unless somebody uses
   // it.
   Task<bool> give_up_primary();
@@ -182,6 +195,14 @@ class Resource {
   Task<AdminResult> demote();
   Task<StateCode> change_cluster_wide(Volume& volume, StateDelta delta);
   Task<StateCode> try_promote(Volume& volume, bool force, bool& forced);
+  [[nodiscard]] std::vector<FencedVolume> fenced_volumes() const;
+  void share_suspension(const VolumeState& before, const VolumeState& next);
+  void reconsider_suspension();
+  void begin_owed_generations();
+  Task<bool> fence_peer();
+  Task<void> fence_lost_peer();
+  bool take_fence_answer(int code, Fencing policy, std::uint64_t links);
+  void fence_after_loss();
   Task<void> run_handler(Volume& volume, const char* handler);
   Task<void> run_connection_handler(const char* handler);
   [[nodiscard]] const PeerConfig* peer_config() const noexcept;
@@ -218,6 +239,9 @@ class Resource {
   std::unique_ptr<Connection> connection_;
   std::uint64_t connections_made_ = 0;
   std::vector<FollowUp> pending_;
+  std::uint64_t links_made_ = 0;  // how often the connection was established
+  bool io_given_up_ = false;
+  io::Semaphore fencing_turn_{1};
   bool following_up_ = false;
   io::Event follow_ups_done_;
   io::Semaphore admin_{1};

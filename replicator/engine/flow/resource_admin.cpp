@@ -368,6 +368,10 @@ Task<AdminResult> Resource::outdate(std::uint32_t number) {
   co_await turn;
   Volume* target = volume(number);
   if (target == nullptr) co_return AdminResult(admin_minor_invalid, "unknown minor");
+  // Connected, an outdated disk would count as current at once.
+  if (target->state_.connection >= ConnectionState::connected) {
+    co_return AdminResult(static_cast<std::int32_t>(StateCode::connected_outdates));
+  }
   StateDelta delta;
   delta.disk(DiskState::outdated);
   const StateCode code = change(*target, delta, false);

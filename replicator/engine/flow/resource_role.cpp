@@ -16,6 +16,7 @@ namespace replicator {
 namespace {
 
 constexpr int promotion_tries = 4;
+constexpr std::uint32_t peer_disk_field = 0x1e000;
 
 bool succeeded(StateCode code) { return static_cast<int>(code) >= 1; }
 
@@ -101,9 +102,25 @@ Task<StateCode> Resource::try_promote(Volume& volume, bool force, bool& forced) 
       forced = true;
       continue;
     }
-    if (code == StateCode::primary_nop && force) {
-      log::warning("{}/{} forced into split brain", name_, volume.number());
-      delta.peer_disk(DiskState::outdated);
+    // Nobody has said yet that the peer is not in use (S2).
+    const bool peer_untold = (delta.mask & peer_disk_field) == 0;
+    if (code == StateCode::refused_by_peer && !peer_untold) {
+      // It is back: it answers for itself.
+      delta.mask &= ~peer_disk_field;
+      delta.value &= ~peer_disk_field;
+      continue;
+    }
+    if (code == StateCode::no_up_to_date_disk && disk == DiskState::consistent && peer_untold) {
+      const bool fenced = co_await fence_peer();
+      if (fenced) delta.disk(DiskState::up_to_date);
+      continue;
+    }
+    if (code == StateCode::primary_nop && peer_untold) {
+      const bool fenced = co_await fence_peer();
+      if (!fenced && force) {
+        log::warning("{}/{} Forced into split brain situation!", name_, volume.number());
+        delta.peer_disk(DiskState::outdated);
+      }
       continue;
     }
     if (code == StateCode::two_primaries && !waited_for_peer && connection_) {

@@ -2,6 +2,7 @@
 // split brain, and a Primary that a policy made the victim gives up its role.
 //   G1, G2  nobody's data is given up without a policy or an administrator that says so
 //   S4      a Primary that is in use keeps its role, whatever the policy
+//   S3      frozen writes reach the peer before they are answered
 // Normative: docs/handshake.md#split-brain-policies.
 #include <utility>
 
@@ -81,6 +82,23 @@ Task<bool> Connection::may_resync(Volume& volume, bool source) {
   log::info("{}/{} {} handler returned {}, {}", resource_.name(), volume.number(), handler, code,
             ignored ? "ignoring. Old userland tools?" : "dropping connection.");
   co_return ignored;
+}
+
+// DRBD sends them again instead. What the peer had acknowledged and not made stable would then be
+// believed to be on its disk; this way it is copied (D5).
+Task<std::optional<ConnectionState>> Connection::resync_frozen_writes(Volume& volume) {
+  const bool begun = resource_.begin_owed_generation(volume);
+  if (!begun) co_return ConnectionState::connected;
+  const std::uint64_t reached = volume.generation_changes_;
+  const Status written = co_await volume.backing_->write_superblock();
+  if (!written.ok()) {
+    resource_.local_disk_failed(volume);
+    co_return std::optional<ConnectionState>();
+  }
+  if (volume.generation_stable_ < reached) volume.generation_stable_ = reached;
+  if (!established_) co_return std::optional<ConnectionState>();
+  send_uuids(volume);
+  co_return ConnectionState::wf_bitmap_s;
 }
 
 // The rules of an ordinary demotion would wait for the end of the handshake that waits for this.

@@ -1,6 +1,7 @@
 #include "engine/flow/volume.hpp"
 
 #include "base/log.hpp"
+#include "base/sabotage.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/online_verify.hpp"
 #include "engine/flow/resource.hpp"
@@ -58,9 +59,22 @@ Task<Status> Volume::wait_for_io() {
   for (;;) {
     if (state_.role != Role::primary) co_return Status(Fault::read_only, "not Primary");
     if (accepts_io_now() && role_settled_) co_return Status();
+    if (state_.suspended() && resource_.suspended_io_given_up()) {
+      co_return Status(Fault::suspended, "request");
+    }
     io::Event::Wait wait(resource_.changed);
     co_await wait;
   }
+}
+
+Task<Status> Volume::thawed() {
+  if (sabotage(Sabotage::answer_while_frozen)) co_return Status();
+  while (state_.suspended()) {
+    if (resource_.suspended_io_given_up()) co_return Status(Fault::suspended, "request");
+    io::Event::Wait wait(resource_.changed);
+    co_await wait;
+  }
+  co_return Status();
 }
 
 void Volume::mark_out_of_sync(ByteRange range) {

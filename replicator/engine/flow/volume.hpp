@@ -170,6 +170,9 @@ class Volume final : public io::BlockDevice {
   // Waits while application I/O is held back; refuses when it can't be served any more.
   [[nodiscard]] bool accepts_io_now() const noexcept;
   Task<Status> wait_for_io();
+  // S3: waits while I/O is suspended; an error when it will never go on.
+  Task<Status> thawed();
+  Task<Status> read_when_possible(ByteRange range, Bytes into);
   Task<Status> read_somewhere(ByteRange range, Bytes into);
   [[nodiscard]] bool balances_to_peer(ByteRange range) noexcept;
   Task<Status> read_in_turn_from_peer(ByteRange range, Bytes into);
@@ -177,6 +180,7 @@ class Volume final : public io::BlockDevice {
   Task<Status> read_from_peer(ByteRange range, Bytes into);
   Task<Status> flush_both();
   Task<void> peer_knows_it_is_behind();
+  Task<Status> flush_until_known();
   [[nodiscard]] bool in_sync(ByteRange range) const noexcept;
   // The disk can't be relied upon: it is detached.
   void local_io_failed(const char* what, std::int32_t error, ByteRange range);

@@ -21,9 +21,17 @@ Task<Status> Volume::read(ByteRange range, Bytes into) {
   if (!allowed.ok() || range.empty()) co_return allowed;
   ++application_requests_;
   ++application_pending_;
-  const Status status = co_await read_somewhere(range, into);
+  const Status status = co_await read_when_possible(range, into);
   if (--application_pending_ == 0) application_idle_.notify_all();
   co_return status;
+}
+
+Task<Status> Volume::read_when_possible(ByteRange range, Bytes into) {
+  for (;;) {
+    const Status status = co_await read_somewhere(range, into);
+    const bool again = status.fault() == Fault::no_good_data && state_.suspended();
+    if (!again) co_return status;
+  }
 }
 
 Task<Status> Volume::read_somewhere(ByteRange range, Bytes into) {
@@ -116,9 +124,22 @@ Task<Status> Volume::flush() {
   const Status ready = co_await wait_for_io();
   if (!ready.ok()) co_return ready;
   ++application_pending_;
-  const Status status = co_await flush_both();
+  const Status status = co_await flush_until_known();
   if (--application_pending_ == 0) application_idle_.notify_all();
   co_return status;
+}
+
+// S3, G3.
+Task<Status> Volume::flush_until_known() {
+  for (;;) {
+    const Status flushed = co_await flush_both();
+    const bool again = flushed.fault() == Fault::no_good_data && state_.suspended();
+    const Status thaw = co_await thawed();
+    if (!thaw.ok()) co_return thaw;
+    if (again) continue;
+    if (!flushed.ok()) co_return flushed;
+    co_return co_await generation_settled();
+  }
 }
 
 Task<Status> Volume::flush_both() {

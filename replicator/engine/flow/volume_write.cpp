@@ -130,13 +130,16 @@ Task<Status> Volume::change(const Change& request) {
   Pending pending(application_pending_, application_idle_);
   io::RangeLock::Turn turn(application_writes_, request.range);
   co_await turn;
-  // The device may have become smaller meanwhile (P4).
-  const Status still = check(request.range, true);
-  if (!still.ok()) co_return still;
   for (;;) {
+    // The device may have become smaller meanwhile (P4).
+    const Status still = check(request.range, true);
+    if (!still.ok()) co_return still;
     bool again = false;
     const Status changed = co_await change_in_turn(request, again);
-    if (!again) co_return changed;
+    // Nobody had good data, and it is worth waiting for (on-no-data-accessible suspend-io).
+    const bool suspended = changed.fault() == Fault::no_good_data && state_.suspended();
+    if (!again && !suspended) co_return changed;
+    if (!again) continue;
     // The peer's write may still be on its way to us.
     io::Op op;
     resource_.world().clock.sleep(op, Duration::milliseconds(1));
@@ -286,12 +289,14 @@ Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current deci
   co_return co_await answered(here, there);
 }
 
-// D7, G3.
+// D7, G3, S3.
 Task<Status> Volume::answered(bool here, bool there) {
   // An Inconsistent disk alone keeps nothing: the next resync overwrites it with what the peer has.
   const bool kept = here && state_.disk != DiskState::inconsistent;
   if (!kept && !there) co_return Status(Fault::no_good_data, "write");
   if (!here && state_.disk <= DiskState::negotiating) peer_has_newer_ = true;
+  const Status thaw = co_await thawed();
+  if (!thaw.ok()) co_return thaw;
   if (there || sabotage(Sabotage::answer_before_generation)) co_return Status();
   co_return co_await generation_settled();
 }

@@ -55,6 +55,7 @@ class EngineTest : public testing::Test {
     backing.meta_disk_path = "/dev/disk";
     DiskOptions options = disk;
     options.al_extents = al_extents;
+    options.fencing = fencing;
     return pair_.run(resource(node).attach(0, backing, options)).code;
   }
   std::int32_t connect(sim::Node& node, sim::Node& peer) {
@@ -119,6 +120,7 @@ class EngineTest : public testing::Test {
 
   TwoNodes pair_;
   std::uint32_t al_extents = DiskOptions().al_extents;
+  Fencing fencing = Fencing::dont_care;
   NetOptions net;
   DiskOptions disk;
 };
