@@ -55,6 +55,7 @@ Cluster::Cluster(World& world, const ClusterOptions& options)
   }
   ever_in_sync_ = options.synced_at_start;
   application_.observe(*this);
+  if (fencing()) world_.expect_error("fence-peer helper broken");
   world_.set_watcher([this](NodeId node) { watch(node); });
 }
 
@@ -214,7 +215,8 @@ void Cluster::note_change(std::size_t which, const VolumeState& before, const Vo
   // A Primary with only one of the two replicas begins a generation there, written to or not.
   const bool here = now.disk == DiskState::up_to_date;
   const bool there = now.peer_disk == DiskState::up_to_date;
-  if (now.role == Role::primary && here && !there) nodes_[other(which)].stale = true;
+  const bool begun = !now.suspended();  // while it is suspended it is only owed
+  if (now.role == Role::primary && here && !there && begun) nodes_[other(which)].stale = true;
   if (now.role == Role::primary && there && !here) member.stale = true;
   // The end of a resync: it has what the source had, even when that goes before both agree.
   if (before.connection == ConnectionState::sync_target &&
@@ -306,6 +308,7 @@ void Cluster::answered(NodeId node_id, ByteRange /*range*/, Instant began) {
       node(other(which)).running() && nodes_[other(which)].seen.disk <= DiskState::failed;
   const bool peer_has_it = state.connection >= ConnectionState::connected &&
                            state.peer_disk == DiskState::up_to_date && !peer_failed;
+  check_frozen(which, peer_has_it);
   const bool never_here = member.bad_since < began;
   Member& peer = nodes_[other(which)];
   if (!peer_has_it && !never_here) peer.stale = peer.lacks = true;
@@ -452,9 +455,12 @@ void Cluster::manage_size() {
 
 bool Cluster::promotable(std::size_t which) noexcept {
   Replica* replicator = replica(which);
-  if (replicator == nullptr || replicator->busy() || nodes_[which].stale) return false;
-  return nodes_[which].configured && replicator->role() == Role::secondary &&
-         replicator->state().disk == DiskState::up_to_date;
+  if (replicator == nullptr || replicator->busy()) return false;
+  if (!nodes_[which].configured || replicator->role() != Role::secondary) return false;
+  const DiskState disk = replicator->state().disk;
+  // With fencing the node itself has to know (S2); nobody tells it who has the newest data.
+  if (fencing()) return disk == DiskState::up_to_date || disk == DiskState::consistent;
+  return !nodes_[which].stale && disk == DiskState::up_to_date;
 }
 
 void Cluster::manage_role() {
@@ -466,6 +472,7 @@ void Cluster::manage_role() {
     if (replicator->last_ok()) promoted(which);
     return;
   }
+  if (roles_managed_ && primary_ != nobody && fencing()) try_take_over();
   if (!roles_managed_ || primary_ != nobody) return;
   if (!hasty_ && !prng_.chance(30)) return;
   const std::size_t first = prng_.below(2);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "tests/sim/application.hpp"
+#include "tests/sim/helper.hpp"
 #include "tests/sim/metadata_view.hpp"
 #include "tests/sim/net.hpp"
 #include "tests/sim/node.hpp"
@@ -106,6 +107,10 @@ class Cluster final : public Application::Observer {
   void check_clean();
   void stop_managing_roles() noexcept { roles_managed_ = false; }
 
+  // What a careful fence-peer does for this node: shoots the peer, outdates it, finds it dead, or
+  // fails. It never says that the peer is out when it is not.
+  HelperAnswer fence_peer(std::size_t asker, Duration takes);
+
   // Application::Observer
   void answered(NodeId node, ByteRange range, Instant began) override;
   Instant weak_since(NodeId node) override;
@@ -152,6 +157,12 @@ class Cluster final : public Application::Observer {
   void promote(std::size_t which);
   void promoted(std::size_t which);
   void start_clients();
+  [[nodiscard]] bool fencing() const noexcept {
+    return options_.replica.disk.fencing == Fencing::resource_and_stonith;
+  }
+  int outdated_or_not(std::size_t peer);
+  void try_take_over();
+  void check_frozen(std::size_t which, bool peer_has_it);
   [[nodiscard]] bool promotable(std::size_t which) noexcept;
   void find_metadata(std::size_t which);
   void check_superblock(std::size_t which);

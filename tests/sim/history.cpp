@@ -155,6 +155,18 @@ Plan draw_plan(Prng prng, Prng modes, Prng versions) {
   return plan;
 }
 
+// A Primary that loses its peer freezes until the peer is fenced. What disks that go would add is
+// another subject; protocol A is refused with it.
+void draw_fencing(Prng prng, Plan& plan) {
+  if (!prng.chance(30)) return;
+  plan.cluster.replica.disk.fencing = Fencing::resource_and_stonith;
+  plan.cluster.replica.net.protocol = WireProtocol::c;
+  for (const FaultKind kind : {FaultKind::detach, FaultKind::disk_error}) {
+    plan.faults_enabled &= ~(1U << static_cast<unsigned>(kind));
+  }
+  plan.text = "fencing " + plan.text;
+}
+
 class History {
  public:
   History(World& world, const Plan& plan)
@@ -181,14 +193,15 @@ class History {
   // In some histories every handler takes its time, so that anything may happen meanwhile.
   void slow_handlers() {
     Prng prng = world_.stream("handlers");
-    if (!prng.chance(40)) return;
-    const std::uint64_t longest = 1 + prng.below(2000);
+    const bool slow = prng.chance(40);
+    const std::uint64_t longest = slow ? 1 + prng.below(2000) : 5;
     for (std::size_t i = 0; i < 2; ++i) {
-      cluster_.node(i).helper().set_script([prng, longest](const io::HelperCall&) mutable {
-        HelperAnswer answer;
-        answer.takes = Duration::milliseconds(static_cast<std::int64_t>(prng.below(longest)));
-        return answer;
-      });
+      cluster_.node(i).helper().set_script(
+          [this, i, prng, longest](const io::HelperCall& c) mutable {
+            HelperAnswer answer;
+            answer.takes = Duration::milliseconds(static_cast<std::int64_t>(prng.below(longest)));
+            return c.handler == "fence-peer" ? cluster_.fence_peer(i, answer.takes) : answer;
+          });
     }
   }
 
@@ -294,8 +307,8 @@ Outcome run_history(const HistoryOptions& options) {
   if (options.seed % split_brain_share == split_brain_share - 1) {
     outcome.description = run_split_brain(world);
   } else {
-    const Plan plan =
-        draw_plan(world.stream("plan"), world.stream("modes"), world.stream("versions"));
+    Plan plan = draw_plan(world.stream("plan"), world.stream("modes"), world.stream("versions"));
+    draw_fencing(world.stream("fencing"), plan);
     History history(world, plan);
     history.run(outcome);
   }

@@ -28,6 +28,7 @@ const char* name(Verb verb) noexcept {
     case Verb::invalidate: return "invalidate";
     case Verb::invalidate_remote: return "invalidate-remote";
     case Verb::resize: return "resize";
+    case Verb::outdate: return "outdate";
   }
   return "?";
 }
@@ -85,6 +86,7 @@ Task<void> Replica::run_command(Verb verb) {
       result = co_await resource_->verify(volume_number, start, stop);
       break;
     }
+    case Verb::outdate: result = co_await resource_->outdate(volume_number); break;
     case Verb::down: result = co_await resource_->down(); break;
     case Verb::pause_sync: result = co_await resource_->pause_sync(volume_number, true); break;
     case Verb::resume_sync: result = co_await resource_->pause_sync(volume_number, false); break;

@@ -47,6 +47,7 @@ enum class Verb : std::uint8_t {
   invalidate,
   invalidate_remote,
   resize,
+  outdate,
 };
 const char* name(Verb verb) noexcept;
 

@@ -277,11 +277,8 @@ Task<StateCode> Resource::disconnect_gracefully() {
     reply = co_await connection_->ask_peer(nullptr, delta.mask, delta.value);
     if (reply < 1 && connection_->established()) co_return StateCode::refused_by_peer;
   }
-  // The disk states belong to the change; the connection state follows when the link ends.
-  StateDelta disks = delta;
-  disks.mask &= ~0x1f0U;
-  disks.value &= ~0x1f0U;
-  if (disks.mask != 0) change_all(disks, true);
+  // In one step with the disks: an Outdated disk that is still Connected would count as current.
+  change_all(delta, true);
   co_return StateCode::success;
 }
 

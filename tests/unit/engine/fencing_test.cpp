@@ -279,6 +279,29 @@ TEST_F(FencingTest, TheEndOfTheDaemonIsNotFrozen) {
   EXPECT_EQ(pair_.run(resource(first()).down()).code, 0);
 }
 
+// The one that leaves says so: afterwards it knows that it may not take over, and nothing freezes.
+TEST_F(FencingTest, WhoLeavesAPrimaryIsOutdated) {
+  answer(first(), 1);
+  primary_in_sync();
+  ASSERT_EQ(pair_.run(resource(second()).disconnect(false)).code, 0);
+  EXPECT_EQ(name(state(second()).disk), "Outdated");
+  ASSERT_TRUE(until([&] { return state(first()).peer_disk == D::outdated; }));
+  EXPECT_FALSE(frozen());
+  EXPECT_TRUE(write(first(), 0, 4096, 0x42).ok());
+  EXPECT_EQ(first().helper().called("fence-peer"), 0U);
+  EXPECT_EQ(promote(second()), -2);
+}
+
+TEST_F(FencingTest, APrimaryThatLeavesOutdatesItsPeer) {
+  answer(first(), 1);
+  primary_in_sync();
+  ASSERT_EQ(pair_.run(resource(first()).disconnect(false)).code, 0);
+  EXPECT_EQ(name(state(first()).peer_disk), "Outdated");
+  EXPECT_FALSE(frozen());
+  EXPECT_EQ(name(state(second()).disk), "Outdated");
+  EXPECT_EQ(first().helper().called("fence-peer"), 0U);
+}
+
 class SuspendedIo : public FencingTest {
  protected:
   SuspendedIo() { fencing = Fencing::dont_care; }

@@ -1,0 +1,71 @@
+// The part of the simulated cluster that fences: what stands behind the handler fence-peer, who
+// tries to take over, and what must not have been answered.
+#include <fmt/format.h>
+
+#include "base/mark.hpp"
+#include "tests/sim/cluster.hpp"
+
+namespace replicator::sim {
+
+HelperAnswer Cluster::fence_peer(std::size_t asker, Duration takes) {
+  const std::size_t peer = other(asker);
+  HelperAnswer answer;
+  answer.takes = takes;
+  const bool current = replica(asker)->state().disk == DiskState::up_to_date;
+  const std::uint64_t dice = prng_.below(100);
+  if (!node(peer).running()) {
+    mark("fence-peer: dead");
+    answer.at_end = [this, peer] { return node(peer).running() ? 1 : 5; };
+  } else if (!current) {
+    // Nobody is shot for a node that may be behind.
+    mark("fence-peer: asked by one that is not current");
+    answer.at_end = [this, peer] {
+      return node(peer).running() && replica(peer)->role() == Role::primary ? 6 : 5;
+    };
+  } else if (dice < 40) {
+    mark("fence-peer: shot");
+    world_.at(world_.now(), [this, peer] { power_cut(peer, CutMode::drawn); });
+    answer.exit_code = 7;
+  } else if (dice < 80 && !replica(peer)->busy()) {
+    world_.at(world_.now(), [this, peer] {
+      if (node(peer).running() && !replica(peer)->busy()) replica(peer)->command(Verb::outdate);
+    });
+    answer.at_end = [this, peer] { return outdated_or_not(peer); };
+  } else {
+    mark("fence-peer: failed");
+    answer.exit_code = 1;
+  }
+  return answer;
+}
+
+int Cluster::outdated_or_not(std::size_t peer) {
+  if (!node(peer).running()) return 5;
+  const VolumeState state = replica(peer)->state();
+  if (state.role == Role::primary) return 6;
+  if (state.connection >= ConnectionState::connected || state.disk > DiskState::outdated) return 1;
+  mark("fence-peer: outdated");
+  return 4;
+}
+
+// The manager of the other side sees nobody any more and wants the service for itself.
+void Cluster::try_take_over() {
+  const std::size_t which = other(primary_);
+  if (switching_ || !prng_.chance(3) || !promotable(which)) return;
+  const VolumeState state = replica(which)->state();
+  if (state.connection >= ConnectionState::connected) return;
+  // A Primary that is known to lack data it runs on (a sync target) is not in the way of anybody.
+  if (state.peer_disk != DiskState::d_unknown) return;
+  mark("take-over tried");
+  promote(which);
+}
+
+// S3: who answers a write that its peer lacks has made sure that the peer can not take over.
+void Cluster::check_frozen(std::size_t which, bool peer_has_it) {
+  if (!fencing() || peer_has_it || !node(other(which)).running()) return;
+  const VolumeState& peer = nodes_[other(which)].seen;
+  if (peer.disk != DiskState::up_to_date || peer.connection >= ConnectionState::connected) return;
+  world_.fail(FailureKind::safety, "S3",
+              "a write was answered that a peer which may take over lacks: " + describe());
+}
+
+}  // namespace replicator::sim
