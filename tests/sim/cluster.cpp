@@ -215,6 +215,10 @@ void Cluster::note_change(std::size_t which, const VolumeState& before, const Vo
   // A Primary with only one of the two replicas begins a generation there, written to or not.
   const bool here = now.disk == DiskState::up_to_date;
   const bool there = now.peer_disk == DiskState::up_to_date;
+  // A finished target has what its source had, even when the source never hears of the end.
+  if (is_target(before.connection) && before.disk == DiskState::inconsistent && here) {
+    member.stale = nodes_[other(which)].stale;
+  }
   const bool begun = !now.suspended();  // while it is suspended it is only owed
   if (now.role == Role::primary && here && !there && begun) nodes_[other(which)].stale = true;
   if (now.role == Role::primary && there && !here) member.stale = true;

@@ -161,6 +161,7 @@ void draw_fencing(Prng prng, Plan& plan) {
   if (!prng.chance(30)) return;
   plan.cluster.replica.disk.fencing = Fencing::resource_and_stonith;
   plan.cluster.replica.net.protocol = WireProtocol::c;
+  plan.cluster.replica.net.on_congestion = OnCongestion::block;
   for (const FaultKind kind : {FaultKind::detach, FaultKind::disk_error}) {
     plan.faults_enabled &= ~(1U << static_cast<unsigned>(kind));
   }
