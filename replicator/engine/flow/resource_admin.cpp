@@ -277,8 +277,9 @@ Task<StateCode> Resource::disconnect_gracefully() {
     reply = co_await connection_->ask_peer(nullptr, delta.mask, delta.value);
     if (reply < 1 && connection_->established()) co_return StateCode::refused_by_peer;
   }
-  // In one step with the disks: an Outdated disk that is still Connected would count as current.
-  change_all(delta, true);
+  // In one step with the disks: an Outdated disk that is still Connected would count as current. A
+  // peer that went away without an answer has promised nothing.
+  if (reply >= 1) change_all(delta, true);
   co_return StateCode::success;
 }
 
