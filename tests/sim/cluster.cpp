@@ -457,16 +457,6 @@ void Cluster::manage_size() {
   replica(prng_.below(2))->command(Verb::resize);
 }
 
-bool Cluster::promotable(std::size_t which) noexcept {
-  Replica* replicator = replica(which);
-  if (replicator == nullptr || replicator->busy()) return false;
-  if (!nodes_[which].configured || replicator->role() != Role::secondary) return false;
-  const DiskState disk = replicator->state().disk;
-  // With fencing the node itself has to know (S2); nobody tells it who has the newest data.
-  if (fencing()) return disk == DiskState::up_to_date || disk == DiskState::consistent;
-  return !nodes_[which].stale && disk == DiskState::up_to_date;
-}
-
 void Cluster::manage_role() {
   if (promoting_ != nobody) {
     Replica* replicator = replica(promoting_);

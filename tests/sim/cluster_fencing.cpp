@@ -47,6 +47,16 @@ int Cluster::outdated_or_not(std::size_t peer) {
   return 4;
 }
 
+bool Cluster::promotable(std::size_t which) noexcept {
+  Replica* replicator = replica(which);
+  if (replicator == nullptr || replicator->busy()) return false;
+  if (!nodes_[which].configured || replicator->role() != Role::secondary) return false;
+  const DiskState disk = replicator->state().disk;
+  // With fencing the node itself has to know (S2); nobody tells it who has the newest data.
+  if (fencing()) return disk == DiskState::up_to_date || disk == DiskState::consistent;
+  return !nodes_[which].stale && disk == DiskState::up_to_date;
+}
+
 // The manager of the other side sees nobody any more and wants the service for itself.
 void Cluster::try_take_over() {
   const std::size_t which = other(primary_);
