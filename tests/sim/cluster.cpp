@@ -416,10 +416,8 @@ void Cluster::want_pause(std::size_t which, Duration for_how_long) {
 }
 
 void Cluster::invalidate(std::size_t which, bool remote) {
-  if (!both_good() || promoting_ != nobody) return;
-  // Known gap: a Primary whose own disk is invalidated under resource-and-stonith (S3, seed 193
-  // without this line).
-  if (fencing()) return;
+  // Known gap (S3): a Primary whose own disk is invalidated under resource-and-stonith.
+  if (!both_good() || promoting_ != nobody || fencing()) return;
   replica(which)->command(remote ? Verb::invalidate_remote : Verb::invalidate);
 }
 
