@@ -52,13 +52,15 @@ void stamp_sector(Bytes sector, std::uint64_t number, std::uint32_t writer, Writ
   write_native<std::uint64_t>(sector, tail_at, ~check);
 }
 
-Oracle::Oracle(std::uint64_t sectors) : registers_(sectors) {
-  Write initial;  // write 0: the zeroes every sector begins with
+Oracle::Oracle(std::uint64_t sectors, std::uint64_t zeroed) : zeroed_(zeroed), registers_(sectors) {
+  Write initial;  // initial_content, then new_storage
   initial.invoked = Instant(-2);
   initial.ended = Instant(-2);
   initial.kind = ChangeKind::zeroes;
   initial.answered = true;
   initial.flushed = true;
+  writes_.push_back(initial);
+  initial.kind = ChangeKind::anything;
   writes_.push_back(initial);
 }
 
@@ -67,7 +69,7 @@ Oracle::Register& Oracle::touch(std::uint64_t sector) {
   if (reg.first == none) {
     touched_.push_back(sector);
     reg.first = static_cast<std::uint32_t>(versions_.size());
-    versions_.push_back(Version{initial_content, none});
+    versions_.push_back(Version{sector < zeroed_ ? initial_content : new_storage, none});
   }
   return reg;
 }
@@ -194,7 +196,8 @@ std::string Oracle::check_sector(std::uint64_t sector, ConstBytes content, Insta
   ++sectors_checked_;
   Register& reg = registers_[sector];
   if (reg.first == none) {
-    return all_zero(content) ? std::string() : explain(sector, content, none, none);
+    const bool legal = sector >= zeroed_ || all_zero(content);
+    return legal ? std::string() : explain(sector, content, none, none);
   }
   std::uint32_t legal = none;
   std::uint32_t matching = 0;

@@ -28,12 +28,14 @@ enum class ChangeKind : std::uint8_t { data, zeroes, anything };  // anything: a
 
 using WriteId = std::uint32_t;
 inline constexpr WriteId initial_content = 0;  // zeroes
+inline constexpr WriteId new_storage = 1;      // anything: nobody has written there yet
 
 void stamp_sector(Bytes sector, std::uint64_t number, std::uint32_t writer, WriteId id);
 
 class Oracle {
  public:
-  explicit Oracle(std::uint64_t sectors);
+  // The first `zeroed` sectors begin as zeroes; what the device may grow by holds anything.
+  Oracle(std::uint64_t sectors, std::uint64_t zeroed);
 
   // A write, discard or zeroing begins; returns its id.
   WriteId begin_write(ByteRange range, ChangeKind kind, std::uint32_t writer, Instant now);
@@ -57,7 +59,7 @@ class Oracle {
   // A declared loss: the administrator chose this image; what it holds is the truth from now on.
   void adopt(const Image& image, Instant now);
 
-  [[nodiscard]] std::uint64_t writes() const noexcept { return writes_.size() - 1; }
+  [[nodiscard]] std::uint64_t writes() const noexcept { return writes_.size() - 2; }
   [[nodiscard]] std::uint64_t answered() const noexcept { return answered_; }
   [[nodiscard]] std::uint64_t sectors_checked() const noexcept { return sectors_checked_; }
   [[nodiscard]] const std::vector<std::uint64_t>& touched() const noexcept { return touched_; }
@@ -106,6 +108,7 @@ class Oracle {
   [[nodiscard]] std::string explain(std::uint64_t sector, ConstBytes content, WriteId saw,
                                     WriteId evidence) const;
 
+  std::uint64_t zeroed_;
   std::vector<Register> registers_;
   std::vector<Version> versions_;
   std::vector<Write> writes_;

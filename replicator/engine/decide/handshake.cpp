@@ -333,4 +333,17 @@ SyncDecision decide_sync(const HandshakeSide& mine, const HandshakeSide& theirs,
   return decision;
 }
 
+bool sends_marked_blocks(const HandshakeSide& mine, const HandshakeSide& theirs,
+                         const HandshakeTerms& terms) noexcept {
+  const GenerationSet& own = mine.generations;
+  if (id(own.current) != id(theirs.generations.current) || id(own.current) <= uuid_just_created)
+    return false;
+  // A bitmap identifier in use tells of an earlier absence, which the comparison has judged.
+  if (id(own.bitmap) != 0 || id(theirs.generations.bitmap) != 0) return false;
+  if (mine.disk < DiskState::outdated || theirs.disk < DiskState::outdated) return false;
+  if (mine.role != theirs.role) return mine.role == Role::primary;
+  if (mine.disk != theirs.disk) return mine.disk > theirs.disk;
+  return terms.resolve_conflicts;
+}
+
 }  // namespace replicator

@@ -75,4 +75,10 @@ struct SyncDecision {
 SyncDecision decide_sync(const HandshakeSide& mine, const HandshakeSide& theirs,
                          const HandshakeTerms& terms) noexcept;
 
+// The generations are equal, and yet blocks are marked: the device grew while nobody could copy the
+// new area, a verify found differences, writes were frozen when the link was lost. Nobody else will
+// copy them. True on the one side that makes itself the source with a generation of its own (E1).
+bool sends_marked_blocks(const HandshakeSide& mine, const HandshakeSide& theirs,
+                         const HandshakeTerms& terms) noexcept;
+
 }  // namespace replicator

@@ -206,7 +206,7 @@ class Connection {
   Task<int> call_handler(Volume& volume, const char* handler);
   // The peer is back at the generation that it was lost in, and frozen writes may be here alone:
   // now the owed generation begins, and they are copied.
-  Task<std::optional<ConnectionState>> resync_frozen_writes(Volume& volume);
+  Task<std::optional<ConnectionState>> resync_marked_blocks(Volume& volume);
   // The handler before a resync; false when it forbids it.
   Task<bool> may_resync(Volume& volume, bool source);
   void log_handshake(const Volume& volume, const HandshakeSide& mine, const HandshakeSide& theirs,

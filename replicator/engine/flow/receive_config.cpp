@@ -210,8 +210,9 @@ Task<std::optional<ConnectionState>> Connection::decide_resync(Volume& volume,
     case SyncDecision::Outcome::target: co_return C::wf_bitmap_t;
     default: break;
   }
-  if (volume.generation_owed_ && volume.out_of_sync_blocks() != 0) {
-    co_return co_await resync_frozen_writes(volume);
+  const bool marked = volume.out_of_sync_blocks() != 0 || theirs.dirty_bits != 0;
+  if (marked && sends_marked_blocks(my_side(volume), theirs, terms())) {
+    co_return co_await resync_marked_blocks(volume);
   }
   if (volume.out_of_sync_blocks() != 0) {
     log::info("{}/{} No resync, but {} bits in bitmap!", resource_.name(), volume.number(),

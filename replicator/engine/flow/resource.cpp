@@ -294,7 +294,6 @@ Task<void> Resource::after_connection_loss() {
 void Resource::start_resync(Volume& volume, bool source) {
   retire_resync(volume);
   ++volume.peer_.resyncs;
-  volume.grown_ = false;
   volume.resync_ = std::make_unique<Resync>(volume, *connection_,
                                             source ? Resync::Side::source : Resync::Side::target);
   volume.resync_->start(connection_->link_tasks_);

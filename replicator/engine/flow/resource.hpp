@@ -216,7 +216,6 @@ class Resource {
   Task<AdminResult> refuse_attach(Volume& target, std::int32_t code, const char* why);
   Task<AdminResult> detach_volume(Volume& target, bool force);
   Task<Status> determine_size(Volume& target);
-  void resync_what_grew(Volume& volume);
   void tell_peer_of_resize(Volume& volume, const ResizeRequest& request, bool grew);
   Task<void> end_connection(bool told);
   [[nodiscard]] StateCode judge_all(StateDelta delta) const;

@@ -167,17 +167,7 @@ Task<Status> Resource::settle_promotion(Volume& volume, bool forced) {
   }
   volume.role_settled_ = true;
   changed.notify_all();
-  resync_what_grew(volume);
   co_return Status();
-}
-
-// The device grew while two Secondaries with equal generations connected: nobody has copied the new
-// area. Losing the peer once begins a generation of ours, and the next handshake resyncs (G6).
-void Resource::resync_what_grew(Volume& volume) {
-  const bool quiet = volume.state_.connection == ConnectionState::connected &&
-                     volume.state_.peer_disk == DiskState::up_to_date;
-  if (!volume.grown_ || !quiet || volume.out_of_sync_blocks() == 0) return;
-  connection_->fail(ConnectionState::network_failure, "the device grew: handshake again");
 }
 
 Task<AdminResult> Resource::demote() {

@@ -1,6 +1,5 @@
 // The size of a volume: what both disks offer, what was agreed before, and what was asked for.
-//   E1, G6  a new area is resynced: by the resize itself, or because the Primary's generation is
-//           another one after the connection that made it grow
+//   E1, G6  a new area is resynced: by the resize itself, or by the handshake that finds it marked
 //   P4      the size that requests are checked against changes after the meta data, and a peer
 //   hears
 //           of it before the first request that needs it
@@ -53,7 +52,6 @@ Task<Status> Resource::change_size(Volume& volume, std::uint64_t sectors, bool n
   if (sectors == 0) co_return Status(Fault::too_small, "the device");
   if (sectors == last && !volume.backing_->displaced()) co_return Status();
   const ByteCount size = to_bytes(SectorCount(sectors));
-  if (sectors > last && last != 0 && !new_in_sync) volume.grown_ = true;
   if (sectors >= to_sectors(volume.size_).value()) {
     co_return co_await volume.backing_->resize(size, new_in_sync);
   }

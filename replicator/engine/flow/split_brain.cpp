@@ -84,11 +84,12 @@ Task<bool> Connection::may_resync(Volume& volume, bool source) {
   co_return ignored;
 }
 
-// DRBD sends them again instead. What the peer had acknowledged and not made stable would then be
-// believed to be on its disk; this way it is copied (D5).
-Task<std::optional<ConnectionState>> Connection::resync_frozen_writes(Volume& volume) {
-  const bool begun = resource_.begin_owed_generation(volume);
-  if (!begun) co_return ConnectionState::connected;
+// The peer has found equal generations, or will; the new one and the state that follow make it
+// decide again. Writes that were frozen DRBD sends again instead: what the peer had acknowledged
+// and not made stable would then be believed to be on its disk; this way it is copied (D5).
+Task<std::optional<ConnectionState>> Connection::resync_marked_blocks(Volume& volume) {
+  volume.generation_owed_ = false;
+  resource_.rotate_generation(volume);
   const std::uint64_t reached = volume.generation_changes_;
   const Status written = co_await volume.backing_->write_superblock();
   if (!written.ok()) {

@@ -211,7 +211,6 @@ class Volume final : public io::BlockDevice {
   BackingConfig backing_config_;
   DiskOptions disk_options_;
   std::uint64_t exposed_uuid_ = 0;
-  bool grown_ = false;           // and the new area was not resynced since
   bool peer_has_newer_ = false;  // the application wrote through the peer, without a disk here
   bool crashed_primary_ = false;
   bool io_error_to_report_ = false;       // the handler local-io-error has not been called yet

@@ -182,6 +182,21 @@ TEST_F(ResizeTest, a_lonely_node_grows_only_by_force) {
   expect_equal();
 }
 
+TEST_F(ResizeTest, what_grew_between_two_connections_of_secondaries_is_resynced) {
+  in_use();
+  ASSERT_EQ(pair_.run(resource(pair_.n1).set_role(Role::secondary, false)).code, 0);
+  ASSERT_EQ(pair_.run(resource(pair_.n2).disconnect(false)).code, 0);
+  grow_disks();
+  ASSERT_EQ(connect(pair_.n2, pair_.n1), 0);
+  pair_.world.run_for(Duration::seconds(5));
+  wait_until_synced();
+  EXPECT_EQ(volume(pair_.n1).size().value(), usable(large));
+  EXPECT_EQ(volume(pair_.n2).size().value(), usable(large));
+  EXPECT_EQ(volume(pair_.n1).out_of_sync_blocks(), 0U);
+  EXPECT_EQ(volume(pair_.n2).out_of_sync_blocks(), 0U);
+  expect_equal();
+}
+
 TEST_F(ResizeTest, a_link_that_is_lost_in_the_middle_is_made_up_for) {
   for (int i = 0; i < 12; ++i) {
     SCOPED_TRACE(i);

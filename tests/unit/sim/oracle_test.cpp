@@ -106,7 +106,7 @@ class Truth final : public Application::Observer {
 std::string history(std::uint64_t seed, Lie lie) {
   TwoNodes pair(seed, ByteCount(device_bytes));
   Prng prng = pair.world.stream("history");
-  Oracle oracle(device_bytes / sector_bytes);
+  Oracle oracle(device_bytes / sector_bytes, device_bytes / sector_bytes);
   Truth truth;
   Application application(pair.world, oracle, ByteCount(device_bytes), Workload());
   application.observe(truth);
@@ -150,6 +150,21 @@ TEST(sim_oracle, a_flush_that_does_nothing_is_caught) {
 }
 TEST(sim_oracle, a_stale_read_is_caught) { EXPECT_TRUE(caught_within(20, Lie::reads_stale)); }
 
+TEST(sim_oracle, new_storage_holds_anything_until_it_is_written) {
+  Oracle oracle(4, 2);
+  std::array<std::byte, sector_bytes> junk;
+  junk.fill(std::byte{0xa5});
+  const auto sector = [](std::uint64_t number) {
+    return ByteRange(ByteOffset(number * sector_bytes), ByteCount(sector_bytes));
+  };
+  EXPECT_NE(oracle.check_read(sector(1), junk, Instant(1), Instant(2), Oracle::strong()), "");
+  EXPECT_EQ(oracle.check_read(sector(2), junk, Instant(1), Instant(2), Oracle::strong()), "");
+  const WriteId id = oracle.begin_write(sector(2), ChangeKind::data, 1, Instant(3));
+  EXPECT_EQ(oracle.check_read(sector(2), junk, Instant(4), Instant(5), Oracle::strong()), "");
+  oracle.end_write(id, true, false, Instant(6));
+  EXPECT_NE(oracle.check_read(sector(2), junk, Instant(7), Instant(8), Oracle::strong()), "");
+}
+
 // The rules one by one. Times are virtual nanoseconds.
 class OracleRules : public testing::Test {
  protected:
@@ -163,7 +178,7 @@ class OracleRules : public testing::Test {
     if (id != initial_content) oracle_.stamp(id, data);
     return oracle_.check_read(range_, data, Instant(from), Instant(to), Instant(weak)).empty();
   }
-  Oracle oracle_{8};
+  Oracle oracle_{8, 8};
   ByteRange range_{ByteOffset(512), ByteCount(512)};
 };
 

@@ -65,6 +65,48 @@ TEST(handshake_decision, unrelated_data_and_old_peers_are_refused) {
   EXPECT_EQ(d.comparison.result, -1091);
 }
 
+struct MarkedRow {
+  const char* what;
+  HandshakeSide mine;
+  HandshakeSide theirs;
+  bool resolve_conflicts;
+  bool i_send;
+  bool peer_sends;
+};
+
+TEST(handshake_decision, marked_blocks_of_equal_generations_are_sent_by_one_side) {
+  constexpr DiskState good = DiskState::up_to_date;
+  constexpr Role primary = Role::primary;
+  constexpr Role second = Role::secondary;
+  const GenerationSet equal = generations(A);
+  const MarkedRow rows[] = {
+      {"two alike: who resolves conflicts", side(equal), side(equal), true, true, false},
+      {"two alike, seen from the other", side(equal), side(equal), false, false, true},
+      {"the Primary", side(generations(A | 1U), primary), side(equal), false, true, false},
+      {"the better disk", side(equal, second, good), side(equal, second, DiskState::outdated),
+       false, true, false},
+      {"a Consistent one before an Outdated one", side(equal, second, DiskState::consistent),
+       side(equal, second, DiskState::outdated), false, true, false},
+      {"an Inconsistent disk is judged by its state", side(equal, second, good),
+       side(equal, second, DiskState::inconsistent), true, false, false},
+      {"other generations are judged by them", side(generations(B, A)), side(equal), true, false,
+       false},
+      {"an absence is judged by its bitmap identifier", side(generations(A, B)), side(equal), true,
+       false, false},
+      {"a role marker is no bitmap identifier", side(generations(A, 1)), side(equal), true, true,
+       false},
+      {"disks that never had data", side(generations(4)), side(generations(4)), true, false, false},
+  };
+  for (const MarkedRow& row : rows) {
+    SCOPED_TRACE(row.what);
+    HandshakeTerms terms;
+    terms.resolve_conflicts = row.resolve_conflicts;
+    EXPECT_EQ(sends_marked_blocks(row.mine, row.theirs, terms), row.i_send);
+    terms.resolve_conflicts = !row.resolve_conflicts;
+    EXPECT_EQ(sends_marked_blocks(row.theirs, row.mine, terms), row.peer_sends);
+  }
+}
+
 struct DiskRow {
   const char* what;
   GenerationSet mine;
