@@ -52,7 +52,7 @@ LDFLAGS_tsan     := -fsanitize=thread
 LDFLAGS_fuzz     := -fsanitize=address,undefined
 CXXFLAGS := $(CXXFLAGS_COMMON) $(CXXFLAGS_$(PROFILE)) $(EXTRA_CXXFLAGS)
 LDFLAGS  := -pthread -Wl,--as-needed $(LDFLAGS_$(PROFILE))
-LIBS     := -lfmt -lisal -lcrypto -luring -lfuse3 -lboost_program_options -lblkid -lz
+LIBS     := -lfmt -lisal -lssl -lcrypto -luring -lfuse3 -lboost_program_options -lblkid -lz
 
 CPPFLAGS_FUSE := -I/usr/include/fuse3
 

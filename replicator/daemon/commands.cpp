@@ -9,6 +9,7 @@
 #include "control/option_table.hpp"
 #include "control/status_json.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/tls_files.hpp"
 #include "devices/fuse_loop.hpp"
 
 namespace replicator {
@@ -271,6 +272,9 @@ Task<Reply> Daemon::connect(const Request& request) {
   PeerConfig config;
   config.local = *local;
   config.peer = *peer;
+  if (const auto problem = load_tls(options, config, entry->peer_name)) {
+    co_return answer(control::err_invalid_request, *problem);
+  }
   AdminResult result = co_await entry->resource->connect(config, options, entry->peer_name);
   co_return answer(std::move(result));
 }
@@ -468,6 +472,9 @@ Reply Daemon::net_options(const Request& request) {
   if (connection == nullptr) return answer(control::err_invalid_request, "unknown connection");
   NetOptions options = connection->options();
   if (const auto problem = control::apply_options(request.options, options)) {
+    return answer(control::err_invalid_request, *problem);
+  }
+  if (const auto problem = load_tls(options, connection->peer(), entry->peer_name)) {
     return answer(control::err_invalid_request, *problem);
   }
   return answer(entry->resource->set_net_options(options));

@@ -3,12 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "io/address.hpp"
 #include "metadata/meta_disk_index.hpp"
 
 namespace replicator {
+
+namespace tls {
+class Context;
+}
 
 enum class WireProtocol : std::uint8_t { a = 1, b = 2, c = 3 };
 enum class AfterSplitBrain : std::uint8_t {  // wire values, docs/protocol.md#p_protocol
@@ -79,6 +84,13 @@ struct NetOptions {
   bool use_rle = true;
   std::uint32_t socket_check_timeout_tenths = 0;  // 0: ping-timeout
   std::uint32_t protocol_version_max = 101;       // ours: the highest that is offered
+  bool tls = false;
+  std::string tls_keyring;  // files; the daemon reads them
+  std::string tls_privkey;
+  std::string tls_certificate;
+  std::string tls_psk_file;
+  std::string tls_psk_identity;
+  std::shared_ptr<const tls::Context> tls_context;  // what was in them; null without tls
   // Of one connection attempt, not configuration:
   bool discard_my_data = false;
   bool tentative = false;

@@ -76,6 +76,8 @@ class Stream {
   [[nodiscard]] virtual bool alive() noexcept = 0;
   [[nodiscard]] virtual Address local() const noexcept = 0;
   [[nodiscard]] virtual Address peer() const noexcept = 0;
+  // Why an operation failed, where the stream knows more than an errno; otherwise empty.
+  [[nodiscard]] virtual std::string problem() const { return {}; }
   // Unix streams: the user id of the other end; otherwise nobody (~0).
   [[nodiscard]] virtual std::uint32_t peer_user() const noexcept { return ~0U; }
   // Unix streams: the process that connected; otherwise 0. For people: it may have ended since.

@@ -5,6 +5,7 @@
 #include "base/mark.hpp"
 #include "engine/decide/write_ordering.hpp"
 #include "tests/sim/split_brain_history.hpp"
+#include "tls/session.hpp"
 
 namespace replicator::sim {
 
@@ -121,7 +122,18 @@ void draw_modes(Prng prng, ClusterOptions& options) {
   }
 }
 
-Plan draw_plan(Prng prng, Prng modes, Prng versions) {
+// A key, not certificates: signatures are not of one length, and the next run has to be the same.
+void draw_tls(Prng prng, ClusterOptions& options) {
+  if (!prng.chance(15)) return;
+  tls::Material material;
+  material.psk_identity = "simulated";
+  material.psk.assign(32, std::byte{0x5e});
+  std::string problem;
+  options.replica.net.tls = true;
+  options.replica.net.tls_context = tls::Context::create(material, problem);
+}
+
+Plan draw_plan(Prng prng, Prng modes, Prng versions, Prng security) {
   Plan plan;
   plan.cluster.synced_at_start = prng.chance(60);
   draw_disks(prng, plan.cluster);
@@ -129,6 +141,7 @@ Plan draw_plan(Prng prng, Prng modes, Prng versions) {
   draw_engine(prng, plan.cluster);
   draw_modes(modes, plan.cluster);
   draw_version(versions, plan.cluster);
+  draw_tls(security, plan.cluster);
   draw_workload(prng, plan.cluster);
   if (prng.chance(30)) {
     for (std::int32_t& ppm : plan.cluster.drift_ppm) {
@@ -143,10 +156,11 @@ Plan draw_plan(Prng prng, Prng modes, Prng versions) {
   plan.fault_interval = Duration::milliseconds(static_cast<std::int64_t>(50 + prng.below(2000)));
   plan.safety_phase = plan.fault_interval * static_cast<std::int64_t>(6 + prng.below(10));
   plan.text = fmt::format(
-      "protocol={} version={} wo={} disk={}+{} synced={} al={} clients={} ops={} faults={:#x} "
+      "protocol={} version={} tls={} wo={} disk={}+{} synced={} al={} clients={} ops={} "
+      "faults={:#x} "
       "interval={}ms chop={} buffer={}",
       "?ABC"[static_cast<std::size_t>(plan.cluster.replica.net.protocol)],
-      plan.cluster.replica.net.protocol_version_max,
+      plan.cluster.replica.net.protocol_version_max, plan.cluster.replica.net.tls,
       letter(write_ordering(plan.cluster.replica.disk)), plan.cluster.disk_bytes.value() >> 20U,
       plan.cluster.disk_bytes.value() % (1U << 20U) / sector_bytes, plan.cluster.synced_at_start,
       plan.cluster.replica.disk.al_extents, plan.cluster.workload.clients, plan.operations,
@@ -308,7 +322,8 @@ Outcome run_history(const HistoryOptions& options) {
   if (options.seed % split_brain_share == split_brain_share - 1) {
     outcome.description = run_split_brain(world);
   } else {
-    Plan plan = draw_plan(world.stream("plan"), world.stream("modes"), world.stream("versions"));
+    Plan plan = draw_plan(world.stream("plan"), world.stream("modes"), world.stream("versions"),
+                          world.stream("security"));
     draw_fencing(world.stream("fencing"), plan);
     History history(world, plan);
     history.run(outcome);

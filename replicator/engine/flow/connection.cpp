@@ -19,6 +19,7 @@ constexpr std::size_t pending_read_slots = 256;
 constexpr Duration epoch_idle = Duration::milliseconds(50);
 // And one that is busy after this many times that: the peer is asked, and must answer, in time.
 constexpr std::uint32_t epoch_turns_max = 20;
+constexpr std::int64_t handshake_packets_max = 4;
 constexpr Duration retry_pause = Duration::seconds(1);
 
 std::uint32_t zero_flags(const PeerLink& link, bool may_unmap) {
@@ -49,6 +50,10 @@ Task<void> Connection::stop(bool told) {
   stopping_ = true;
   if (establisher_) establisher_->stop();
   if (retry_sleep_ != nullptr) resource_.world().clock.wake(*retry_sleep_);
+  if (securing_ != nullptr) {
+    securing_->data->shutdown();
+    securing_->meta->shutdown();
+  }
   if (told && established_) {
     begin_farewell("disconnect");
   } else if (link_) {
@@ -132,6 +137,13 @@ Task<void> Connection::send_loop(Socket socket) {
 
 // One pair of sockets, from features to the end of everything that used them.
 Task<Connection::End> Connection::one_link(SocketPair sockets) {
+  // A packet may take as long as the kernel lets it, but not each of its bytes (P2).
+  handshake_deadline_ = resource_.world().clock.now() +
+                        Duration::tenths(handshake_packets_max * handshake_packet_tenths());
+  if (options_.tls) {
+    const std::optional<End> insecure = co_await secure(sockets);
+    if (insecure) co_return *insecure;
+  }
   link_ = std::make_unique<PeerLink>(std::move(sockets), options_);
   go_stand_alone_ = false;
   leaving_ = false;

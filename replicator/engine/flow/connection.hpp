@@ -143,6 +143,16 @@ class Connection {
   [[nodiscard]] std::uint64_t owed_step() const noexcept;
   [[nodiscard]] std::uint64_t owed_resync() const noexcept;
   [[nodiscard]] Duration send_patience() const noexcept;
+  [[nodiscard]] std::int64_t handshake_packet_tenths() const noexcept {
+    return 4 * std::int64_t{options_.ping_timeout_tenths};
+  }
+
+  // TLS around both sockets (secure.cpp); a reason to end when that fails.
+  Task<std::optional<End>> secure(SocketPair& sockets);
+  Task<std::optional<End>> secure(std::unique_ptr<io::Stream>& socket, bool accepted);
+  Task<std::optional<End>> refusal_on_data(io::Stream& data);
+  [[nodiscard]] End explain_no_tls(const Status& status, const std::string& problem) const;
+  [[nodiscard]] std::optional<End> explain_tls_instead(const Status& status) const;
 
   // Handshake (handshake.cpp): End::retry or stand_alone when it fails.
   Task<std::optional<End>> shake_hands();
@@ -286,6 +296,8 @@ class Connection {
   TransferLog log_;
   std::unique_ptr<Establisher> establisher_;
   int listen_error_ = 0;  // already told
+  SocketPair* securing_ = nullptr;
+  Instant handshake_deadline_;
   std::unique_ptr<PeerLink> link_;
   std::vector<PendingRead*> pending_reads_;  // by slot; null = free
   io::Event read_slot_free_;

@@ -77,7 +77,9 @@ Task<void> Establisher::try_connect() {
   // kind that is missing is what this socket becomes.
   if (!sockets_.data) {
     const bool sent = co_await announce(*stream, Packet::initial_data);
-    if (sent) sockets_.data = std::move(stream);
+    if (!sent) co_return;
+    sockets_.data_accepted = false;
+    sockets_.data = std::move(stream);
   } else if (!sockets_.meta) {
     const bool sent = co_await announce(*stream, Packet::initial_meta);
     if (!sent) co_return;
@@ -103,11 +105,15 @@ Task<bool> Establisher::announce(io::Stream& stream, Packet kind) {
 
 Task<Establisher::Kind> Establisher::first_packet(io::Stream& stream) {
   std::array<std::byte, first_packet_bytes> head{};
-  const Duration patience = Duration::tenths(4 * std::int64_t{options_.ping_timeout_tenths});
+  // For all of it: who sends byte by byte must not keep others waiting.
+  const Instant deadline =
+      world_.clock.now() + Duration::tenths(4 * std::int64_t{options_.ping_timeout_tenths});
   std::size_t got = 0;
   while (got < head.size()) {
     io::Op op;
     const Bytes rest = Bytes(head).subspan(got);
+    const Duration patience = deadline - world_.clock.now();
+    if (patience <= Duration()) co_return Kind::none;
     stream.receive(op, rest, patience);
     const std::int32_t result = co_await op;
     if (result <= 0) co_return Kind::none;
@@ -138,6 +144,7 @@ Task<bool> Establisher::try_accept() {
   if (kind == Kind::none) co_return coin();
   std::unique_ptr<io::Stream>& slot = kind == Kind::data ? sockets_.data : sockets_.meta;
   if (kind == Kind::meta) sockets_.resolve_conflicts = true;
+  else sockets_.data_accepted = true;
   const bool crossed = static_cast<bool>(slot);
   slot = std::move(stream);
   if (crossed) log::debug("{}: initial packet crossed", io::text(peer_.local));

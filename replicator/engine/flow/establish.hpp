@@ -16,6 +16,7 @@ namespace replicator {
 struct SocketPair {
   std::unique_ptr<io::Stream> data;
   std::unique_ptr<io::Stream> meta;
+  bool data_accepted = false;  // by this node, which did not connect it
   // This node accepted the meta socket (docs/protocol.md#resolve-conflicts).
   bool resolve_conflicts = false;
 };

@@ -39,6 +39,18 @@ Task<Status> PacketReader::fill(std::size_t count, Duration patience) {
   co_return Status();
 }
 
+Task<Status> PacketReader::fill_until(std::size_t count, Instant deadline, io::Clock& clock) {
+  ensure(count <= buffer_.size());
+  while (!has(count)) {
+    const Duration patience = deadline - clock.now();
+    if (patience <= Duration()) co_return Status(Fault::timed_out, "receive");
+    const std::size_t some = end_ - begin_ + 1;
+    const Status status = co_await fill(some, patience);
+    if (!status.ok()) co_return status;
+  }
+  co_return Status();
+}
+
 bool PacketReader::try_read_into(Bytes into) noexcept {
   if (!has(into.size())) return false;
   copy_bytes(into, take(into.size()));

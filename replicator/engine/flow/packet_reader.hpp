@@ -18,6 +18,8 @@ class PacketReader {
   [[nodiscard]] bool has(std::size_t count) const noexcept { return end_ - begin_ >= count; }
   // Receives until has(count). Fault::closed on end of stream, timed_out, io_error.
   Task<Status> fill(std::size_t count, Duration patience);
+  // The same for all of it, however slowly it trickles in.
+  Task<Status> fill_until(std::size_t count, Instant deadline, io::Clock& clock);
   // The next bytes without consuming them; has(count) holds.
   [[nodiscard]] ConstBytes peek(std::size_t count) const noexcept {
     return ConstBytes(buffer_.data() + begin_, count);

@@ -195,6 +195,9 @@ std::int32_t Resource::fencing_conflict(const DiskOptions& options) const noexce
 }
 
 AdminResult Resource::refuse_options(const NetOptions& options) const {
+  if (options.tls && !options.tls_context) {
+    return AdminResult(admin_invalid_request, "tls without keys");
+  }
   return AdminResult(net_option_conflict(options, fences_with_stonith()));
 }
 
@@ -318,7 +321,8 @@ AdminResult Resource::set_net_options(const NetOptions& options) {
   const bool changes_protocol = options.protocol != current.protocol ||
                                 options.allow_two_primaries != current.allow_two_primaries ||
                                 options.cram_hmac_alg != current.cram_hmac_alg ||
-                                options.shared_secret != current.shared_secret;
+                                options.shared_secret != current.shared_secret ||
+                                options.tls != current.tls;
   // Nothing could tell an older peer.
   const bool needs_100 = options.protocol != current.protocol ||
                          options.allow_two_primaries != current.allow_two_primaries ||

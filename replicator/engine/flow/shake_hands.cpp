@@ -2,6 +2,7 @@
 //   P2  nothing before authentication changes state; both steps have deadlines
 //   P3  the challenge is fresh and ours; a reflected one ends the connection for good
 // Normative: docs/protocol.md#handshake.
+#include <algorithm>
 #include <array>
 #include <string>
 
@@ -11,6 +12,7 @@
 #include "engine/flow/resource.hpp"
 #include "protocol/challenge.hpp"
 #include "protocol/validate.hpp"
+#include "tls/stream.hpp"
 
 namespace replicator {
 
@@ -23,9 +25,14 @@ Task<std::optional<Connection::End>> Connection::shake_hands() {
 
 Task<Status> Connection::read_handshake_packet(PacketHeader& header, ConstBytes& payload) {
   PeerLink& link = *link_;
-  const Duration patience = Duration::tenths(4 * std::int64_t{options_.ping_timeout_tenths});
+  io::Clock& clock = resource_.world().clock;
+  const Instant deadline =
+      std::min(handshake_deadline_, clock.now() + Duration::tenths(handshake_packet_tenths()));
   const std::size_t head = header_bytes(link.agreed_version);
-  const Status first = co_await link.data_reader.fill(head, patience);
+  const Status first = co_await link.data_reader.fill_until(head, deadline, clock);
+  const bool tls_instead =
+      !options_.tls && link.data_reader.has(2) && tls::looks_like_tls(link.data_reader.peek(2));
+  if (tls_instead) co_return Status(Fault::incompatible, "TLS");
   if (!first.ok()) co_return first;
   const Result<PacketHeader> decoded =
       decode_header(link.data_reader.take(head), link.agreed_version);
@@ -34,7 +41,7 @@ Task<Status> Connection::read_handshake_packet(PacketHeader& header, ConstBytes&
   if (header.length > handshake_payload_limit) {
     co_return Status(Fault::protocol_error, "handshake packet too long");
   }
-  const Status rest = co_await link.data_reader.fill(header.length, patience);
+  const Status rest = co_await link.data_reader.fill_until(header.length, deadline, clock);
   if (!rest.ok()) co_return rest;
   payload = link.data_reader.take(header.length);
   co_return Status();
@@ -51,6 +58,15 @@ Task<std::optional<Connection::End>> Connection::exchange_features() {
   PacketHeader header;
   ConstBytes payload;
   const Status read = co_await read_handshake_packet(header, payload);
+  const std::optional<End> of_tls = explain_tls_instead(read);
+  if (of_tls) {
+    // Our first packet tells the peer what is wrong: it has to leave before we do.
+    while (!link.failed() && !link.data.idle()) {
+      io::Event::Wait wait(link.data.idle_event);
+      co_await wait;
+    }
+    co_return of_tls;
+  }
   if (!read.ok() && read.fault() != Fault::protocol_error) co_return End::retry;
   if (!read.ok() || header.command != Packet::connection_features) {
     log::error("{} connection: expected ConnectionFeatures from the peer", resource_.name());

@@ -396,5 +396,21 @@ TEST_F(ScriptedPeerTest, a_size_that_changes_during_the_bitmap_exchange_ends_the
   EXPECT_TRUE(wait_for(C::wf_connection, Duration::seconds(5)));  // before any ping is due
 }
 
+// P2: each byte comes in time, and the packet does not.
+TEST_F(ScriptedPeerTest, a_peer_that_trickles_its_features_is_not_waited_for) {
+  start(recorded_disk_bytes, NetOptions());
+  const ScriptedPeer::Said ours = pair_->run(peer_->hear(data));
+  ASSERT_EQ(name(ours.header.command), "P_CONNECTION_FEATURES");
+  const std::array<std::byte, 4> begin = {std::byte{0x83}, std::byte{0x74}, std::byte{0x02},
+                                          std::byte{0x67}};
+  const Instant from = pair_->world.now();
+  for (const std::byte byte : begin) {
+    static_cast<void>(pair_->run(peer_->say_bytes(data, {byte})));
+    pair_->world.run_for(Duration::milliseconds(900));
+  }
+  EXPECT_FALSE(pair_->run(peer_->hear(data)).there);
+  EXPECT_LT(pair_->world.now() - from, Duration::seconds(5));
+}
+
 }  // namespace
 }  // namespace replicator
