@@ -64,7 +64,7 @@ MAIN_drbdmeta  := drbdadm-compat/main/drbdmeta.cpp
 MAIN_pollux    := replicator/pollux/main.cpp
 PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta,$(if $(wildcard $(MAIN_$(p))),$(p)))
 
-SOURCES := $(sort $(shell find replicator kmod-shim drbdadm-compat -name '*.cpp' 2>/dev/null))
+SOURCES := $(sort $(shell find replicator kmod-shim drbdadm-compat ha -name '*.cpp' 2>/dev/null))
 LIB_SOURCES := $(filter-out %/main.cpp drbdadm-compat/main/%,$(SOURCES))
 LIB_OBJECTS := $(LIB_SOURCES:%.cpp=$(BUILD)/obj/%.o)
 LIBRARY := $(BUILD)/libpollux.a
@@ -221,7 +221,7 @@ check-layers: ## includes point one way
 	@tests/lint/check-layers
 
 # A header that compiles leaves an empty file with its dependencies beside it: only what changed is tried again.
-HEADERS := $(sort $(shell find replicator kmod-shim drbdadm-compat tests -name '*.hpp' 2>/dev/null))
+HEADERS := $(sort $(shell find replicator kmod-shim drbdadm-compat ha tests -name '*.hpp' 2>/dev/null))
 HEADER_STAMPS := $(HEADERS:%=$(BUILD)/headers/%.ok)
 .PHONY: check-headers
 check-headers: $(HEADER_STAMPS) ## each header compiles on its own
