@@ -69,12 +69,13 @@ Task<Status> BackingDevice::load() {
 // Replay first, its marks on media, then the log begins anew, then the superblock says "in use". A
 // crash at any point in between finds either the old log or the marks.
 Task<Status> BackingDevice::take_into_use() {
-  if (!superblock_.clean()) {
+  const bool untracked = (superblock_.flags & md_flag_full_sync) != 0 ||
+                         (crashed_primary_ && (superblock_.flags & md_flag_al_disabled) != 0);
+  // The log of an untracked disk is void, and may not even have been written at its place.
+  if (!superblock_.clean() && !untracked) {
     const Status replayed = co_await replay();
     if (!replayed.ok()) co_return replayed;
   }
-  const bool untracked = (superblock_.flags & md_flag_full_sync) != 0 ||
-                         (crashed_primary_ && (superblock_.flags & md_flag_al_disabled) != 0);
   if (untracked && bitmap_.size().value() != 0) {
     log::info("{}: Assuming that all blocks are out of sync (aka FullSync)", config_.disk_path);
     bitmap_.set_all();

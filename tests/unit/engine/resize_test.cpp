@@ -69,6 +69,35 @@ TEST_F(ResizeTest, both_disks_grew_and_the_new_area_is_resynced) {
   wait_until_synced();
 }
 
+// The superblock may be at its new place already while nothing else is: it says that the log there
+// is void, and the disk can be attached.
+TEST_F(ResizeTest, a_disk_that_fails_in_the_middle_can_be_attached_again) {
+  for (const char* line : {"local ", "disk failed, detaching"})
+    pair_.world.expect_error(line);
+  for (std::uint64_t operation = 0; operation < 10; ++operation) {
+    SCOPED_TRACE(operation);
+    if (operation == 0) in_use();
+    const ByteCount size = pair_.n1.disk().size() + ByteCount(1U << 20U);
+    for (sim::Node* node : {&pair_.n1, &pair_.n2}) {
+      node->disk().resize(size);
+      junk(*node, size.value() - (1U << 20U), size.value());
+    }
+    sim::DiskFault fault;
+    fault.kinds = sim::bit(sim::DiskOp::write);
+    fault.countdown = operation;
+    pair_.n1.disk().inject(fault);
+    resize(pair_.n1);
+    pair_.world.run_for(Duration::milliseconds(500));
+    pair_.n1.disk().clear_faults();
+    if (volume(pair_.n1).backing() == nullptr) ASSERT_EQ(attach(pair_.n1), 0);
+    pair_.world.run_for(Duration::milliseconds(500));
+    ASSERT_EQ(resize(pair_.n1).code, 0);
+    wait_until_synced();
+    expect_equal();
+    if (testing::Test::HasFailure()) return;
+  }
+}
+
 TEST_F(ResizeTest, a_resize_from_the_secondary_does_the_same) {
   in_use();
   grow_disks();
