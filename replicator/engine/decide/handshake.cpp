@@ -293,6 +293,8 @@ SyncDecision decide_sync(const HandshakeSide& mine, const HandshakeSide& theirs,
   decision.comparison = compare_generations(mine, theirs, terms);
   int hg = decision.comparison.result;
   if (hg == unrelated) return refuse(decision, "Unrelated data, aborting!");
+  // Who was in use does not matter when one of the two has nothing to lose.
+  if (hg == needs_rule_41_feature) hg = by_disk_state(hg, mine, theirs, decision);
   if (hg < unrelated) {
     return refuse(decision, "To resolve this both sides have to support a newer protocol");
   }

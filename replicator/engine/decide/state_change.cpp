@@ -355,6 +355,14 @@ Duties after_change(const VolumeState& o, const VolumeState& n,
     if (n.suspended()) duties.new_current_uuid_owed = true;
     else duties.new_current_uuid = true;
   }
+  // A Primary whose disk comes back while nobody knows what the peer does: it goes on alone from
+  // here, and equal generations would say otherwise.
+  const bool goes_on_alone = n.role == Role::primary && n.connection < C::connected &&
+                             o.disk < D::inconsistent && may_rotate;
+  if (goes_on_alone) {
+    if (n.suspended()) duties.new_current_uuid_owed = true;
+    else duties.new_current_uuid = true;
+  }
   if (n.peer_disk < D::inconsistent && n.connection >= C::connected && may_rotate &&
       o.peer_role == Role::secondary && n.peer_role == Role::primary) {
     duties.new_current_uuid = true;

@@ -205,6 +205,7 @@ Status Connection::stand_alone(const char* why) {
 
 Task<void> Connection::clean_up_link() {
   resource_.stop_resyncs();
+  log_.epoch_acked.notify_all();  // an offered bitmap waits for answers that will not come
   // Peer requests in flight finish their disk I/O; senders release what they reference.
   co_await link_tasks_.close();
   for (PendingRead*& slot : pending_reads_) {

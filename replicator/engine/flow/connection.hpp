@@ -103,6 +103,8 @@ class Connection {
   Task<bool> ping_peer();
   // The bitmap of a volume to the peer, and (target) waiting for the peer's.
   Task<void> send_bitmap(Volume& volume);
+  // The source's: begins the exchange.
+  Task<void> offer_bitmap(Volume& volume);
   // Target: asks for a range; thin: zeroes may be answered without data.
   void request_resync(Volume& volume, ByteRange range, bool thin);
   void request_ping();

@@ -130,7 +130,10 @@ Task<Status> Connection::receive_uuids(ConstBytes payload, Volume& volume) {
   }
   volume.peer_.uuids = *peer;
   volume.peer_.uuids_during_change = true;
-  if (volume.state_.disk < D::inconsistent) volume.exposed_uuid_ = peer->current;
+  // Half a resync is nothing that a Primary without a disk could have begun to use.
+  const bool half_synced = diskless_primary && volume.state_.connection >= C::connected &&
+                           volume.state_.peer_disk == D::inconsistent;
+  if (volume.state_.disk < D::inconsistent && !half_synced) volume.exposed_uuid_ = peer->current;
   if ((peer->flags & uuid_flag_skip_initial_sync) != 0 && volume.has_disk() &&
       link_->agreed_version >= 90) {
     co_return co_await resource_.peer_skips_initial_sync(volume, peer->current);
@@ -278,6 +281,7 @@ Task<Status> Connection::receive_state(ConstBytes payload, Volume& volume) {
     peer_disk = D::up_to_date;
   }
   C next = before.connection == C::wf_report_params ? C::connected : before.connection;
+  bool attach_refused = false;
   if (peer.connection == C::ahead) next = C::behind;
   if (handshake_needed(volume, peer)) {
     volume.peer_.consider_resync = false;
@@ -289,13 +293,22 @@ Task<Status> Connection::receive_state(ConstBytes payload, Volume& volume) {
       resource_.local_disk_failed(volume);
       next = C::connected;
     } else if (peer.disk == D::negotiating) {
+      log::error("{}/{} Disk attach process on the peer node was aborted.", resource_.name(),
+                 volume.number());
+      attach_refused = true;
       peer_disk = D::diskless;
       next = C::connected;
     } else {
       co_return stand_alone("the handshake was refused");
     }
   }
-  co_return co_await apply_peer_state(volume, peer, peer_disk, next);
+  const Status applied = co_await apply_peer_state(volume, peer, peer_disk, next);
+  if (applied.ok() && attach_refused && established_) {
+    // Nothing changes here, so nothing else would tell the peer: it would negotiate for good (L1).
+    send_uuids(volume);
+    send_state(volume);
+  }
+  co_return applied;
 }
 
 bool Connection::handshake_needed(const Volume& volume, const VolumeState& peer) const {
@@ -344,7 +357,7 @@ Task<Status> Connection::apply_peer_state(Volume& volume, const VolumeState& pee
   const bool exchange = next == C::wf_bitmap_s || next == C::wf_bitmap_t;
   if (exchange && before.connection != next && bitmap_volume_ == &volume) forget_bitmap_transfer();
   if (volume.state_.connection == C::wf_bitmap_s && before.connection != C::wf_bitmap_s) {
-    link_tasks_.start(send_bitmap(volume));
+    link_tasks_.start(offer_bitmap(volume));
   }
   co_return Status();
 }

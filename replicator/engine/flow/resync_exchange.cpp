@@ -1,6 +1,7 @@
 // From the bitmap exchange to the start of a resync, the blocks in between, and its end on either
 // side.
-//   E7  out-of-sync notices follow the bitmap and precede the sync identifier on the same socket
+//   E7  out-of-sync notices follow the state that begins the exchange, and precede the sync
+//       identifier on the same socket
 //   G3, G7  identifiers are on media before the packet that tells the peer of them
 //   S5  the target is Consistent again only when the end of the resync is on media
 // Normative: docs/protocol.md#resync.
@@ -22,6 +23,13 @@ using D = DiskState;
 
 constexpr std::uint64_t sync_uuid_step = 1ULL << 48U;
 constexpr std::size_t bitmap_backlog = 256U * 1024U;  // unsent bytes after which we wait
+
+// While a handler ran or the meta data was written, a disk may have gone, and be back: then the
+// resync that was to begin is no more.
+bool begins_still(const VolumeState& before, const VolumeState& now) {
+  if (now.disk < D::inconsistent || now.peer_disk < D::inconsistent) return false;
+  return before.connection == C::connected || now.connection == before.connection;
+}
 
 }  // namespace
 
@@ -47,6 +55,20 @@ Task<void> Connection::send_bitmap(Volume& volume) {
   }
 }
 
+// A write that the peer refused is marked here when its answer comes: everything under way is
+// settled before the bitmap goes, or the two would differ for good (E2, L1).
+Task<void> Connection::offer_bitmap(Volume& volume) {
+  const std::uint32_t exchange = ++volume.peer_.exchanges;
+  close_epoch();
+  const std::uint64_t ticket = log_.ticket();
+  while (established_ && !log_.stable(ticket)) {
+    io::Event::Wait wait(log_.epoch_acked);
+    co_await wait;
+  }
+  if (!established_ || volume.peer_.exchanges != exchange) co_return;
+  if (volume.state_.connection == C::wf_bitmap_s) co_await send_bitmap(volume);
+}
+
 // The whole bitmap of the peer is merged into ours.
 Task<Status> Connection::bitmap_received(Volume& volume) {
   volume.backing_->bitmap().recount();
@@ -65,10 +87,11 @@ Task<Status> Connection::bitmap_received(Volume& volume) {
 }
 
 Task<Status> Connection::start_as_source(Volume& volume) {
+  const VolumeState before = volume.state_;
   const bool allowed = co_await may_resync(volume, true);
   if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
   if (!allowed) co_return stand_alone("before-resync-source forbids the resync");
-  if (!volume.has_disk()) co_return Status();  // it went meanwhile, and the resync with it
+  if (!volume.has_disk() || !begins_still(before, volume.state_)) co_return Status();
   GenerationSet& own = volume.backing_->superblock().generations;
   const std::uint64_t fresh = own.bitmap != 0 && own.bitmap != uuid_just_created
                                   ? own.bitmap + sync_uuid_step
@@ -79,7 +102,7 @@ Task<Status> Connection::start_as_source(Volume& volume) {
   const Status written = co_await volume.backing_->write_superblock();
   if (!written.ok()) co_return written;
   if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
-  if (!volume.has_disk()) co_return Status();
+  if (!volume.has_disk() || !begins_still(before, volume.state_)) co_return Status();
   StateDelta delta;
   delta.connection(C::sync_source).peer_disk(D::inconsistent);
   delta.sync_paused_by_dependency(!resource_.may_sync(volume));
@@ -125,10 +148,11 @@ Task<Status> Connection::receive_sync_uuid(ConstBytes payload, Volume& volume) {
   const bool expected = volume.backing_ && (volume.state_.connection == C::wf_sync_uuid ||
                                             volume.state_.connection == C::behind);
   if (!expected) co_return Status(Fault::protocol_error, "sync identifier in the wrong state");
+  const VolumeState before = volume.state_;
   const bool allowed = co_await may_resync(volume, false);
   if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
   if (!allowed) co_return stand_alone("before-resync-target forbids the resync");
-  if (!volume.has_disk()) co_return Status();
+  if (!volume.has_disk() || !begins_still(before, volume.state_)) co_return Status();
   GenerationSet& own = volume.backing_->superblock().generations;
   own.set_current(word->uuid, volume.state_.role == Role::primary);
   own.bitmap = 0;

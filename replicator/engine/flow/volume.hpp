@@ -50,6 +50,7 @@ struct PeerVolume {
   std::uint32_t highest_sequence = 0;  // … and of those that have come
   bool consider_resync = false;
   std::uint32_t resyncs = 0;    // begun on this connection
+  std::uint32_t exchanges = 0;  // of bitmaps, offered on this connection
   bool resize_pending = false;  // the device grew here: its answer starts the resync
   std::uint64_t disk_sectors_sent = 0;
   bool state_sent = false;          // our first P_STATE is out, the handshake is in progress

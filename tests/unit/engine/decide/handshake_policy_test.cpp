@@ -145,6 +145,24 @@ TEST(handshake_decision, one_inconsistent_disk_decides_the_direction) {
   }
 }
 
+// Without rule 41 nobody can tell which of two equal disks is ahead after a crash; of an
+// Inconsistent one everybody can.
+TEST(handshake_decision, a_crashed_primary_is_ahead_of_an_inconsistent_disk) {
+  HandshakeTerms terms;
+  terms.features = 0;
+  HandshakeSide crashed = side(generations(A), Role::primary);
+  crashed.crashed_primary = true;
+  HandshakeSide other = side(generations(A));
+  SyncDecision d = decide_sync(crashed, other, terms);
+  EXPECT_EQ(summary(d), -1000);
+  EXPECT_STREQ(d.reason, "To resolve this both sides have to support a newer protocol");
+  other.disk = DiskState::inconsistent;
+  EXPECT_EQ(summary(decide_sync(crashed, other, terms)), 1);
+  d = decide_sync(other, crashed, terms);
+  EXPECT_EQ(summary(d), -1);
+  EXPECT_TRUE(d.by_disk_state);
+}
+
 struct ZeroPrimaries {
   const char* what;
   Policy policy;
