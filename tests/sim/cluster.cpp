@@ -241,8 +241,12 @@ void Cluster::note_change(std::size_t which, const VolumeState& before, const Vo
   }
   const bool fell_apart = now.connection == ConnectionState::stand_alone &&
                           before.connection != ConnectionState::stand_alone;
-  const bool asked_for = replica(which)->given() == Verb::disconnect ||
-                         options_.replica.net.on_congestion == OnCongestion::disconnect;
+  if (now.connection == ConnectionState::disconnecting) {
+    member.refused = before.connection == ConnectionState::wf_report_params;
+  }
+  const bool congested = options_.replica.net.on_congestion == OnCongestion::disconnect;
+  const bool asked_for =
+      replica(which)->given() == Verb::disconnect || (congested && !member.refused);
   // A Primary that lost its disk refuses older data: it waits for its own, or for a newer peer.
   const bool keeps_out = now.role == Role::primary && now.disk < DiskState::inconsistent;
   if (fell_apart && !asked_for && !keeps_out && roles_managed_ && !resolve_split_brain()) {
@@ -256,7 +260,8 @@ void Cluster::disks_may_go() {
   disks_may_go_ = true;
   for (const char* line : {": local ", "disk failed, detaching from",
                            "can only connect to data with the generation in use",
-                           "Split-Brain detected but unresolved", "the handshake was refused"}) {
+                           "Split-Brain detected but unresolved", "the handshake was refused",
+                           "Disk attach process on the peer node was aborted"}) {
     world_.expect_error(line);
   }
 }
@@ -378,21 +383,25 @@ void Cluster::manage_member(std::size_t which) {
   const VolumeState state = replicator->state();
   const bool detached_on_purpose = member.detached_until > world_.now();
   const bool disconnected_on_purpose = member.disconnected_until > world_.now();
-  if (member.discards && state.role == Role::secondary) {
-    const bool apart = state.connection == ConnectionState::stand_alone;
+  if (state.disk > DiskState::negotiating) member.attaches = 0;
+  const bool apart = state.connection == ConnectionState::stand_alone;
+  const bool without_disk = state.disk == DiskState::diskless && !detached_on_purpose;
+  if (member.discards && state.role == Role::secondary && !(apart && without_disk)) {
     if (apart) member.discards = false;
     replicator->command(apart ? Verb::connect_discarding : Verb::disconnect);
-  } else if (state.disk == DiskState::diskless && !detached_on_purpose &&
-             !(state.connection == ConnectionState::stand_alone && !disconnected_on_purpose &&
-               replicator->given() == Verb::attach && !replicator->last_ok())) {
+  } else if (without_disk && !(apart && !disconnected_on_purpose &&
+                               replicator->given() == Verb::attach && !replicator->last_ok())) {
     // A disk that is refused as too old needs the peer.
+    // No disk fails any more: what the handshake refuses again and again is a split brain.
+    const bool refused = replicator->given() == Verb::attach && replicator->last_ok();
+    if (hasty_ && refused && ++member.attaches == 10) static_cast<void>(resolve_split_brain());
     find_metadata(which);
     replicator->command(Verb::attach);
   } else if (detached_on_purpose && state.disk > DiskState::failed) {
     replicator->command(Verb::detach);
-  } else if (!disconnected_on_purpose && state.connection == ConnectionState::stand_alone) {
+  } else if (!disconnected_on_purpose && apart) {
     replicator->command(Verb::connect);
-  } else if (disconnected_on_purpose && state.connection != ConnectionState::stand_alone) {
+  } else if (disconnected_on_purpose && !apart) {
     replicator->command(Verb::disconnect);
   } else if (state.sync_paused_by_user != (member.sync_paused_until > world_.now())) {
     replicator->command(state.sync_paused_by_user ? Verb::resume_sync : Verb::pause_sync);
@@ -434,6 +443,7 @@ void Cluster::find_metadata(std::size_t which) {
 }
 
 void Cluster::grow(ByteCount by) {
+  world_.expect_error("Online verify found");  // counts what is marked, new storage included
   const ByteCount size = node(0).disk().size() + by;
   if (size > options_.disk_bytes + growth_limit) return;
   for (std::size_t i = 0; i < 2; ++i) {

@@ -89,8 +89,8 @@ class Cluster final : public Application::Observer {
   // Nothing runs any more: E1 and the bitmaps.
   void check_equal();
   void check_covered();
-  // Rot on the Secondary's disk, planted while nothing runs. Then found() says whether exactly that
-  // is marked on both nodes, and a reconnect makes it good.
+  // Rot on the Secondary's disk, planted while nothing runs. Then rot_found() says whether exactly
+  // that is marked on both nodes, or was and has been made good; a reconnect does that.
   void plant_rot(std::uint32_t places);
   [[nodiscard]] bool rot_found() noexcept;
   void reconnect_secondary();
@@ -128,8 +128,10 @@ class Cluster final : public Application::Observer {
     Instant no_data_since = Instant::never();  // neither is the peer's, as it knows
     Instant weak_since = Oracle::strong();
     Instant reboot_at;
-    bool discards = false;  // is to connect with --discard-my-data
-    bool syncing = false;   // was sync target of an unfinished resync
+    bool discards = false;       // is to connect with --discard-my-data
+    bool syncing = false;        // was sync target of an unfinished resync
+    std::uint32_t attaches = 0;  // since it had a disk
+    bool refused = false;        // it left in the middle of a handshake
     Instant disconnected_until = Instant(-1);
     Instant detached_until = Instant(-1);
     Instant sync_paused_until = Instant(-1);
