@@ -28,7 +28,8 @@ HelperAnswer Cluster::fence_peer(std::size_t asker, Duration takes) {
     answer.exit_code = 7;
   } else if (dice < 80 && !replica(peer)->busy()) {
     world_.at(world_.now(), [this, peer] {
-      if (node(peer).running() && !replica(peer)->busy()) replica(peer)->command(Verb::outdate);
+      const bool free = node(peer).running() && !replica(peer)->busy() && promoting_ != peer;
+      if (free) replica(peer)->command(Verb::outdate);
     });
     answer.at_end = [this, peer] { return outdated_or_not(peer); };
   } else {
@@ -40,6 +41,7 @@ HelperAnswer Cluster::fence_peer(std::size_t asker, Duration takes) {
 
 int Cluster::outdated_or_not(std::size_t peer) {
   if (!node(peer).running()) return 5;
+  if (replica(peer)->busy()) return 1;  // the command has not returned: nothing is on media yet
   const VolumeState state = replica(peer)->state();
   if (state.role == Role::primary) return 6;
   if (state.connection >= ConnectionState::connected || state.disk > DiskState::outdated) return 1;

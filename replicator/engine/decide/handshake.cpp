@@ -343,8 +343,9 @@ bool sends_marked_blocks(const HandshakeSide& mine, const HandshakeSide& theirs,
   // A bitmap identifier in use tells of an earlier absence, which the comparison has judged.
   if (id(own.bitmap) != 0 || id(theirs.generations.bitmap) != 0) return false;
   if (mine.disk < DiskState::outdated || theirs.disk < DiskState::outdated) return false;
+  const bool mine_outdated = mine.disk == DiskState::outdated;
+  if (mine_outdated != (theirs.disk == DiskState::outdated)) return !mine_outdated;
   if (mine.role != theirs.role) return mine.role == Role::primary;
-  if (mine.disk != theirs.disk) return mine.disk > theirs.disk;
   return terms.resolve_conflicts;
 }
 

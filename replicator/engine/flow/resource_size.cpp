@@ -136,12 +136,18 @@ void Resource::tell_peer_of_resize(Volume& volume, const ResizeRequest& request,
 }
 
 // Both have the new size. The Primary's content of the new area counts; nobody's bitmap travels,
-// since both marked the same blocks.
+// since both marked the same blocks. The source relies on a target that can't take over any more;
+// an answer to a request for nothing proves that it has heard of the size and yielded (S3).
 Task<Status> Connection::resync_after_grow(Volume& volume) {
   const VolumeState& s = volume.state_;
   const bool source = s.role != s.peer_role ? s.role == Role::primary : resolve_conflicts();
   log::info("{}/{} Resync of new storage after online grow", resource_.name(), volume.number());
-  if (source) co_return co_await start_as_source(volume);
+  if (source) {
+    const std::int32_t reply = co_await ask_peer(&volume, 0, 0);
+    if (reply == connection_was_lost) co_return Status(Fault::connection_lost, "resync start");
+    if (s.connection != C::connected || s.disk != D::up_to_date) co_return Status();
+    co_return co_await start_as_source(volume);
+  }
   StateDelta delta;
   delta.connection(C::wf_sync_uuid);
   const StateCode code = resource_.change(volume, delta, true);
