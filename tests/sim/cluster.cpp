@@ -309,15 +309,20 @@ void Cluster::agree() {
   }
 }
 
-void Cluster::answered(NodeId node_id, ByteRange /*range*/, Instant began) {
+void Cluster::answered(NodeId node_id, ByteRange range, Instant began) {
   const std::size_t which = index_of(node_id);
   Member& member = nodes_[which];
   const VolumeState state = replica(which)->state();
   // The peer's refusal of a write travels ahead of the news that its disk failed.
   const bool peer_failed =
       node(other(which)).running() && nodes_[other(which)].seen.disk <= DiskState::failed;
-  const bool peer_has_it = state.connection >= ConnectionState::connected &&
-                           state.peer_disk == DiskState::up_to_date && !peer_failed;
+  // A target may have finished its resync before its source hears of that.
+  const bool ahead_of_news = node(other(which)).running() &&
+                             nodes_[other(which)].seen.disk == DiskState::up_to_date &&
+                             equal_in(range);
+  const bool peer_has_it =
+      ahead_of_news || (state.connection >= ConnectionState::connected &&
+                        state.peer_disk == DiskState::up_to_date && !peer_failed);
   check_frozen(which, peer_has_it);
   const bool never_here = member.bad_since < began;
   Member& peer = nodes_[other(which)];

@@ -164,6 +164,7 @@ class Cluster final : public Application::Observer {
   }
   int outdated_or_not(std::size_t peer);
   void try_take_over();
+  [[nodiscard]] bool equal_in(ByteRange range);
   void check_frozen(std::size_t which, bool peer_has_it);
   [[nodiscard]] bool promotable(std::size_t which) noexcept;
   void find_metadata(std::size_t which);

@@ -127,6 +127,14 @@ void Cluster::reconnect_secondary() {
   want_disconnect(primary_ == nobody ? 0 : other(primary_), Duration::milliseconds(100));
 }
 
+bool Cluster::equal_in(ByteRange range) {
+  std::vector<std::byte> here(range.length.value());
+  std::vector<std::byte> there(range.length.value());
+  node(0).disk().image().read(range.begin, here);
+  node(1).disk().image().read(range.begin, there);
+  return here == there;
+}
+
 void Cluster::check_equal() {
   const Image& a = node(0).disk().image();
   const Image& b = node(1).disk().image();

@@ -120,7 +120,10 @@ VolumeState sanitize(const VolumeState& old_state, const VolumeState& wanted,
   if (s.connection < C::connected) {
     s.sync_paused_by_peer = false;
     s.peer_role = Role::unknown;
-    if (s.peer_disk > D::d_unknown || s.peer_disk < D::inconsistent) s.peer_disk = D::d_unknown;
+    // A target that is UpToDate by now may take over (S3).
+    const bool unsure = is_syncing(old_state.connection) && context.target_may_be_done;
+    if (s.peer_disk > D::d_unknown || s.peer_disk < D::inconsistent || unsure)
+      s.peer_disk = D::d_unknown;
   }
   if (s.connection == C::stand_alone && s.disk == D::diskless && s.role == Role::secondary) {
     s.sync_paused_by_dependency = false;

@@ -251,7 +251,7 @@ class Connection {
   [[nodiscard]] static bool expects_resync_data(const Volume& volume, ByteRange range) noexcept;
   Task<Status> start_as_source(Volume& volume);
   // StartingSyncS / StartingSyncT: all bits on both sides, no bitmap exchange.
-  Task<void> begin_full_sync(Volume& volume);
+  Task<void> begin_full_sync(Volume& volume, bool target);
   void send_data_reply(Volume& volume, Packet command, Sector sector, std::uint64_t block_id,
                        io::BufferPool::Buffer data);
   void refuse_write(Volume& volume, const DataHeader& header, std::uint32_t bytes);

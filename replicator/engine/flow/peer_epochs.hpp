@@ -21,6 +21,7 @@ class PeerEpochs {
   struct InSync {
     Volume* volume;
     ByteRange range;
+    std::uint32_t disks_lost;  // by then; since another loss it counts no more
   };
   struct Epoch {
     std::uint32_t size = 0;

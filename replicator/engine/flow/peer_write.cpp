@@ -143,6 +143,7 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
   const Counted counted(incoming_bytes_, data.bytes().size());
   // As the writer said before it sent this: when the link is lost nobody knows any more.
   const bool only_copy = volume.state_.peer_disk < DiskState::inconsistent;
+  const std::uint32_t disks_lost = volume.disks_lost_;
   if ((header.flags & dp_send_receive_ack) != 0) {
     send_block_ack(volume, Packet::recv_ack, header.sector,
                    static_cast<std::uint32_t>(range.length.value()), header.block_id);
@@ -189,6 +190,7 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
   const std::int32_t moved = co_await op;
   --volume.local_pending_;
   if (moved < 0) volume.data_io_failed("peer write", moved, range);
+  if (volume.disks_lost_ != disks_lost) header.flags &= ~dp_may_set_in_sync;
   peer_write_done(volume, header, range, epoch, moved >= 0);
 }
 
@@ -202,7 +204,9 @@ void Connection::peer_write_done(Volume& volume, const DataHeader& header, ByteR
     const bool in_sync = (header.flags & dp_may_set_in_sync) != 0 &&
                          is_syncing(volume.state_.connection) &&
                          epoch.in_sync.size() < in_sync_limit;
-    if (in_sync) epoch.in_sync.push_back(PeerEpochs::InSync{&volume, range});
+    if (in_sync) {
+      epoch.in_sync.push_back(PeerEpochs::InSync{&volume, range, volume.disks_lost_});
+    }
     send_block_ack(volume, in_sync ? Packet::rs_write_ack : Packet::write_ack, header.sector, bytes,
                    header.block_id);
   }
@@ -250,8 +254,9 @@ void Connection::acknowledge_epochs() {
       continue;
     }
     if (epoch_lost_) return fail(ConnectionState::network_failure, "a disk failed in an epoch");
-    for (const PeerEpochs::InSync& item : epoch->in_sync)
-      item.volume->clear_out_of_sync(item.range);
+    for (const PeerEpochs::InSync& item : epoch->in_sync) {
+      if (item.disks_lost == item.volume->disks_lost_) item.volume->clear_out_of_sync(item.range);
+    }
     BarrierAck ack;
     ack.number = epoch->number;
     ack.set_size = epoch->size;

@@ -69,6 +69,7 @@ StateContext Resource::context(const Volume& volume) const noexcept {
     context.verify_alg_set = !net.verify_alg.empty();
     context.agreed_version = connection_->agreed_version();
     context.handshake_in_progress = volume.peer_.state_sent;
+    context.target_may_be_done = volume.resync_ && volume.resync_->target_may_be_done();
     for (const std::unique_ptr<Volume>& other : volumes_) {
       if (other.get() != &volume && other->state_.peer_role == Role::primary) {
         context.other_volume_peer_primary = true;
@@ -101,6 +102,10 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
   const VolumeState before = volume.state_;
   volume.state_ = next;
   if (next.disk == DiskState::up_to_date) volume.peer_has_newer_ = false;
+  const auto went = [](DiskState from, DiskState to) {
+    return from >= DiskState::inconsistent && to < DiskState::inconsistent;
+  };
+  if (went(before.disk, next.disk) || went(before.peer_disk, next.peer_disk)) ++volume.disks_lost_;
   // A resync ends with the state it belongs to, whoever ended that.
   if (!is_syncing(next.connection)) retire_resync(volume);
   else if (volume.resync_) volume.resync_->state_changed();
@@ -186,10 +191,10 @@ Task<void> Resource::follow_up(FollowUp item) {
   const bool given_up =
       volume.state_.disk == DiskState::failed || volume.state_.disk == DiskState::diskless;
   if (given_up && volume.backing_) co_await drop_disk(volume);
+  const bool target = item.after.connection == ConnectionState::starting_sync_t;
   const bool starting = item.before.connection != item.after.connection &&
-                        (item.after.connection == ConnectionState::starting_sync_s ||
-                         item.after.connection == ConnectionState::starting_sync_t);
-  if (starting && connection_) co_await connection_->begin_full_sync(volume);
+                        (target || item.after.connection == ConnectionState::starting_sync_s);
+  if (starting && connection_) co_await connection_->begin_full_sync(volume, target);
 }
 
 Task<void> Resource::settled() {

@@ -67,6 +67,8 @@ class Resync {
 
   // Source.
   void read_failed(ByteRange range) noexcept;
+  // All is acknowledged: the target may have ended the resync, which its next P_STATE will tell.
+  [[nodiscard]] bool target_may_be_done() const noexcept { return side_ == Side::source && done(); }
   bool acknowledged(Packet command, ByteRange range);
   // Something changed that may let the target finish.
   void look_again() noexcept { progress_event_.notify_all(); }

@@ -115,21 +115,21 @@ Task<Status> Connection::start_as_source(Volume& volume) {
   co_return Status();
 }
 
-Task<void> Connection::begin_full_sync(Volume& volume) {
+Task<void> Connection::begin_full_sync(Volume& volume, bool target) {
   if (!volume.has_disk()) co_return;
   const Status marked = co_await volume.backing_->set_all_with_full_sync_flag();
   if (!marked.ok()) {
     resource_.local_disk_failed(volume);
     co_return;
   }
-  if (!established_) co_return;
-  if (volume.state_.connection == C::starting_sync_t) {
+  if (target && volume.has_disk()) {
+    // Given up here and now, the link lost or not: the generations say nothing of it until the
+    // resync begins, and on another connection they would be taken for equal (E9).
     StateDelta delta;
-    // Given up here and now: the generations say nothing of it until the resync begins, and on
-    // another connection they would be taken for equal (E9).
-    delta.connection(C::wf_sync_uuid).disk(D::inconsistent);
+    delta.disk(D::inconsistent);
+    if (volume.state_.connection == C::starting_sync_t) delta.connection(C::wf_sync_uuid);
     resource_.change(volume, delta, true);
-  } else if (volume.state_.connection == C::starting_sync_s) {
+  } else if (established_ && volume.state_.connection == C::starting_sync_s) {
     const Status started = co_await start_as_source(volume);
     if (!started.ok()) fail(ConnectionState::protocol_error, started.where());
   }

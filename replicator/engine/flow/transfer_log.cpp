@@ -27,6 +27,7 @@ MirroredWrite& TransferLog::add(Volume& volume, ByteRange range, ActivityHold ho
   entry.mark.reset();
   entry.block_id = (std::uint64_t{++reuse_[index]} << 32U) | (index + 1);
   entry.epoch = current_epoch_;
+  entry.disks_lost = volume.disks_lost();
   entry.terms = terms;
   entry.answer = PeerAnswer::pending;
   entry.owned = true;
@@ -146,8 +147,9 @@ bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
 // What the fate of the write means for the bitmap, once both sides are known.
 void TransferLog::settle(MirroredWrite& entry) {
   if (!entry.local_ok || !entry.epoch_stable || entry.answer != PeerAnswer::written_in_sync) return;
-  // E3: on media on both sides, unless a later write has only been announced.
-  if (announces(entry.volume->state())) return;
+  // E3: on media on both sides, unless a later write has only been announced, or one of the disks
+  // went and took it along.
+  if (announces(entry.volume->state()) || entry.disks_lost != entry.volume->disks_lost()) return;
   entry.volume->clear_out_of_sync(entry.range);
 }
 

@@ -27,6 +27,7 @@ struct MirroredWrite : ListNode {
   SendMark mark;
   std::uint64_t block_id = 0;
   std::uint32_t epoch = 0;
+  std::uint32_t disks_lost = 0;  // of the volume, when the write was made
   WriteTerms terms;
   PeerAnswer answer = PeerAnswer::pending;
   bool owned = false;         // the write's coroutine still uses the entry

@@ -94,6 +94,7 @@ class Volume final : public io::BlockDevice {
   [[nodiscard]] std::uint64_t out_of_sync_blocks() const noexcept;
   // Mirrored writes that the peer has not made stable.
   void begin_doubt(ByteRange range) noexcept { in_doubt_sectors_ += sectors_of(range); }
+  [[nodiscard]] std::uint32_t disks_lost() const noexcept { return disks_lost_; }
   void end_doubt(ByteRange range) noexcept { in_doubt_sectors_ -= sectors_of(range); }
 
   [[nodiscard]] VolumeStatus status() const;
@@ -214,6 +215,9 @@ class Volume final : public io::BlockDevice {
   std::uint64_t exposed_uuid_ = 0;
   bool peer_has_newer_ = false;  // the application wrote through the peer, without a disk here
   bool crashed_primary_ = false;
+  // How often one of the two disks went. What was found equal before that says nothing of writes
+  // that only one of them took since (E3).
+  std::uint32_t disks_lost_ = 0;
   bool io_error_to_report_ = false;       // the handler local-io-error has not been called yet
   bool generation_owed_ = false;          // a new current UUID waits until I/O resumes
   std::uint64_t generation_changes_ = 0;  // rotations in memory …
