@@ -334,12 +334,9 @@ bool peer_may_request(StateDelta wanted) noexcept {
          s.connection == C::verify_t;
 }
 
-namespace {
-// The disk takes writes that only its activity log knows of: a Primary's, or the only copy of one.
 bool log_counts(const VolumeState& s) noexcept {
   return s.role == Role::primary || (s.peer_disk < D::inconsistent && s.peer_role == Role::primary);
 }
-}  // namespace
 
 Duties after_change(const VolumeState& o, const VolumeState& n,
                     const StateContext& context) noexcept {
@@ -409,12 +406,12 @@ constexpr std::uint32_t md_computed = md_consistent | md_primary | md_connected 
                                       md_was_up_to_date | md_peer_outdated | md_crashed_primary;
 }  // namespace
 
-std::uint32_t superblock_flags(const VolumeState& s, bool crashed_primary,
-                               std::uint32_t previous) noexcept {
+std::uint32_t superblock_flags(const VolumeState& s, bool crashed_primary, std::uint32_t previous,
+                               bool log_owed) noexcept {
   std::uint32_t flags = previous & ~md_computed;
   if (s.disk <= D::negotiating) return previous;  // says nothing new about the data
   if (s.disk > D::inconsistent) flags |= md_consistent;
-  if (log_counts(s)) flags |= md_primary;
+  if (log_counts(s) || log_owed) flags |= md_primary;
   if (s.connection > C::wf_report_params) flags |= md_connected;
   if (s.disk > D::outdated) flags |= md_was_up_to_date;
   if (s.peer_disk <= D::outdated && s.peer_disk >= D::inconsistent) flags |= md_peer_outdated;

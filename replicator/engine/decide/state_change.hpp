@@ -108,8 +108,11 @@ Duties after_change(const VolumeState& old_state, const VolumeState& next,
                     const StateContext& context) noexcept;
 
 // Superblock flags of a state; explicit flags (full sync, AL bits) are kept from `previous`.
+// `log_owed`: what only the activity log knows of is not in the bitmap on media yet.
 std::uint32_t superblock_flags(const VolumeState& state, bool crashed_primary,
-                               std::uint32_t previous) noexcept;
+                               std::uint32_t previous, bool log_owed = false) noexcept;
+// The disk takes writes that only its activity log knows of: a Primary's, or the only copy of one.
+bool log_counts(const VolumeState& state) noexcept;
 // What a superblock alone says of the disk (attach while not connected).
 VolumeState state_from_superblock(std::uint32_t flags, Fencing fencing) noexcept;
 

@@ -114,6 +114,8 @@ class BackingDevice {
   // The lock is taken when no application write of the extent is in doubt; call again until it is.
   bool try_lock_resync(ByteRange range, ResyncLock& lock);
 
+  // The flags of the superblock that was last written whole.
+  [[nodiscard]] std::uint32_t flags_on_media() const noexcept { return flags_on_media_; }
   // Meta data writes. Concurrent superblock writers share one.
   Task<Status> write_superblock();
   Task<Status> write_changed_bitmap_pages();
@@ -212,6 +214,7 @@ class BackingDevice {
   io::Event unused_;
 
   // Superblock writers.
+  std::uint32_t flags_on_media_ = 0;
   std::uint64_t superblock_wanted_ = 0;
   std::uint64_t superblock_written_ = 0;
   bool writing_superblock_ = false;

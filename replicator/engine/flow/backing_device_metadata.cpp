@@ -212,11 +212,14 @@ Task<Status> BackingDevice::write_superblock_now() {
   // The content as of now covers everybody who asked so far.
   const std::uint64_t covers = superblock_wanted_;
   serialise(superblock_, block.bytes());
+  const std::uint32_t flags = superblock_.flags;
   const io::Durability durability =
       options_.md_flushes ? io::Durability::stable : io::Durability::cached;
   const Bytes bytes = block.bytes();
   const Status written = co_await write_meta(superblock_sector_, bytes, durability);
-  if (written.ok()) superblock_written_ = covers;
+  if (!written.ok()) co_return written;
+  superblock_written_ = covers;
+  flags_on_media_ = flags;
   co_return written;
 }
 

@@ -249,6 +249,7 @@ class Connection {
   Task<void> room_for_answers();
   Task<Status> bitmap_received(Volume& volume);
   [[nodiscard]] static bool expects_resync_data(const Volume& volume, ByteRange range) noexcept;
+  Task<Status> cover_only_copy(Volume& volume, ByteRange range, ActivityHold& hold);
   Task<Status> start_as_source(Volume& volume);
   // StartingSyncS / StartingSyncT: all bits on both sides, no bitmap exchange.
   Task<void> begin_full_sync(Volume& volume, bool target);

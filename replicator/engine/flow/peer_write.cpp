@@ -138,6 +138,21 @@ void Connection::refuse_write(Volume& volume, const DataHeader& header, std::uin
   send_block_ack(volume, Packet::neg_ack, header.sector, bytes, header.block_id);
 }
 
+// A write that the peer's own disk does not take must be found again after a crash, by the activity
+// log until the bitmap has it on media (E2).
+Task<Status> Connection::cover_only_copy(Volume& volume, ByteRange range, ActivityHold& hold) {
+  ++volume.only_copies_;
+  const Status covered = co_await volume.backing_->cover(range, hold);
+  if (!covered.ok()) co_return covered;
+  volume.mark_out_of_sync(range);
+  // Whether the disk went meanwhile the caller looks at.
+  const bool log_counts_there =
+      volume.has_disk() && (volume.backing_->flags_on_media() & md_flag_primary) != 0;
+  if (log_counts_there || !volume.has_disk()) co_return Status();
+  resource_.compute_flags(volume);
+  co_return co_await volume.backing_->write_superblock();
+}
+
 Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header, ByteRange range,
                                   io::BufferPool::Buffer data, PeerEpochs::Epoch& epoch) {
   const Counted counted(incoming_bytes_, data.bytes().size());
@@ -159,15 +174,15 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
     if (!wins) co_return;
   }
   ActivityHold hold;
-  if (volume.has_disk() && (only_copy || volume.state_.peer_disk < DiskState::inconsistent)) {
-    // The write must be found again after a crash (E2).
-    const Status covered = co_await volume.backing_->cover(range, hold);
+  const bool alone = only_copy || volume.state_.peer_disk < DiskState::inconsistent;
+  const Counted noted(volume.only_copies_underway_, alone ? 1 : 0);
+  if (alone && volume.has_disk()) {
+    const Status covered = co_await cover_only_copy(volume, range, hold);
     if (!covered.ok()) {
       volume.local_io_failed("activity log", -covered.error_number(), range);
       peer_write_done(volume, header, range, epoch, false);
       co_return;
     }
-    volume.mark_out_of_sync(range);
     header.flags &= ~dp_may_set_in_sync;
   }
   if (volume.keeps_undo(range)) co_await volume.keep_old(range);

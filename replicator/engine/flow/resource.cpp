@@ -123,12 +123,15 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
   reconsider_suspension();
 }
 
+void Resource::compute_flags(Volume& volume) {
+  std::uint32_t& flags = volume.backing_->superblock().flags;
+  const bool log_owed = volume.only_copies_marked_ != volume.only_copies_;
+  flags = superblock_flags(volume.state_, volume.crashed_primary_, flags, log_owed);
+}
+
 // What must not wait: no write may be decided on the new state before these are in place.
 void Resource::duties_at_once(Volume& volume, const VolumeState& before, const Duties& duties) {
-  if (volume.backing_) {
-    volume.backing_->superblock().flags = superblock_flags(volume.state_, volume.crashed_primary_,
-                                                           volume.backing_->superblock().flags);
-  }
+  if (volume.backing_) compute_flags(volume);
   if (duties.new_current_uuid) rotate_generation(volume);
   if (duties.new_current_uuid_owed) volume.generation_owed_ = true;
   const bool newly_connected = before.connection < ConnectionState::connected &&
@@ -181,6 +184,7 @@ Task<void> Resource::follow_up(FollowUp item) {
     const Status written = co_await volume.backing_->write_changed_bitmap_pages();
     if (!written.ok()) local_disk_failed(volume);
   }
+  if (volume.only_copies_marked_ != volume.only_copies_) co_await settle_log(volume);
   if (volume.backing_ && volume.state_.disk > DiskState::failed) {
     const std::uint64_t reached = volume.generation_changes_;
     const Status written = co_await volume.backing_->write_superblock();
@@ -195,6 +199,20 @@ Task<void> Resource::follow_up(FollowUp item) {
   const bool starting = item.before.connection != item.after.connection &&
                         (target || item.after.connection == ConnectionState::starting_sync_s);
   if (starting && connection_) co_await connection_->begin_full_sync(volume, target);
+}
+
+// The bitmap takes over from the activity log, unless more is still to come.
+Task<void> Resource::settle_log(Volume& volume) {
+  if (!volume.has_disk() || log_counts(volume.state_)) co_return;
+  if (volume.only_copies_underway_ != 0) co_return;
+  const std::uint64_t reached = volume.only_copies_;
+  const Status written = co_await volume.backing_->write_changed_bitmap_pages();
+  if (!written.ok()) {
+    local_disk_failed(volume);
+  } else if (volume.has_disk()) {
+    volume.only_copies_marked_ = reached;
+    compute_flags(volume);
+  }
 }
 
 Task<void> Resource::settled() {

@@ -154,6 +154,9 @@ class Resource {
   Task<void> finish_resync_as_source(Volume& volume);
   void verify_finished(Volume& volume);
   void rotate_generation(Volume& volume);
+  // The superblock's flags, from the state; nothing is written.
+  void compute_flags(Volume& volume);
+  Task<void> settle_log(Volume& volume);
   // S3: the generation that could not begin while I/O was suspended; true when it began now.
   bool begin_owed_generation(Volume& volume);
   // A policy made this Primary the victim of a split brain: becomes Secondary unless somebody uses

@@ -218,6 +218,10 @@ class Volume final : public io::BlockDevice {
   // How often one of the two disks went. What was found equal before that says nothing of writes
   // that only one of them took since (E3).
   std::uint32_t disks_lost_ = 0;
+  // Writes of a peer without a disk. As long as their marks are not on media, the log counts (E2).
+  std::uint64_t only_copies_ = 0;
+  std::uint64_t only_copies_marked_ = 0;  // on media
+  std::uint64_t only_copies_underway_ = 0;
   bool io_error_to_report_ = false;       // the handler local-io-error has not been called yet
   bool generation_owed_ = false;          // a new current UUID waits until I/O resumes
   std::uint64_t generation_changes_ = 0;  // rotations in memory …
