@@ -168,9 +168,15 @@ Status Connection::receive_block_ack(Packet command, ConstBytes payload, Volume&
     }
     default: return Status(Fault::protocol_error, "unexpected packet on the meta socket");
   }
-  if (log_.answer(ack->block_id, volume, *range, answer) == nullptr) {
+  const MirroredWrite* write = log_.answer(ack->block_id, volume, *range, answer);
+  if (write == nullptr) {
     return Status(Fault::protocol_error, "ack for a write that is not in flight");
   }
+  // The peer's disk was away when the write came, and is back: the bitmap may have been sent before
+  // this mark, and the resync that runs would not bring it (E1). The next one will.
+  const bool too_late = answer == PeerAnswer::refused && write->disks_lost != volume.disks_lost() &&
+                        volume.state().connection > ConnectionState::connected;
+  if (too_late) fail(ConnectionState::network_failure, "a write was refused during a resync");
   return Status();
 }
 
