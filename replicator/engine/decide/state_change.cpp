@@ -130,7 +130,7 @@ VolumeState sanitize(const VolumeState& old_state, const VolumeState& wanted,
   }
   bool sync_broke_off = false;
   if (s.connection > C::connected && (s.disk <= D::failed || s.peer_disk <= D::failed)) {
-    sync_broke_off = about_to_sync(s.connection);
+    sync_broke_off = about_to_sync(s.connection) && !context.only_new_storage;
     s.connection = C::connected;
   }
   if (s.connection < C::connected && s.disk == D::negotiating) settle_negotiation(s, context);
@@ -373,8 +373,10 @@ Duties after_change(const VolumeState& o, const VolumeState& n,
   const bool pause_changed = o.sync_paused_by_dependency != n.sync_paused_by_dependency ||
                              o.sync_paused_by_user != n.sync_paused_by_user;
   const bool newly_connected = o.connection == C::wf_report_params && connected;
-  const bool became_inconsistent = o.disk == D::up_to_date && n.disk == D::inconsistent &&
-                                   n.connection == C::connected && o.connection == C::connected;
+  // By its own disk's failure with pass_on, or as a target whose source went before the resync.
+  const bool was_better = o.disk == D::up_to_date || o.disk == D::outdated;
+  const bool became_inconsistent = was_better && n.disk == D::inconsistent &&
+                                   n.connection == C::connected && o.connection >= C::connected;
   const bool peer_attached = o.peer_disk == D::diskless && n.peer_disk > D::diskless && connected &&
                              o.connection >= C::connected;
   if (peer_attached) duties.send_uuids = true;

@@ -52,6 +52,7 @@ struct StateContext {
   bool other_volume_peer_primary = false;
   bool verify_alg_set = false;
   bool target_may_be_done = false;     // we are SyncSource and it has acknowledged everything
+  bool only_new_storage = false;       // … is what this WFSyncUUID is about; the rest is current
   bool handshake_in_progress = false;  // our first P_STATE is out, the peer's not yet evaluated
   Fencing fencing = Fencing::dont_care;
   OnNoData on_no_data = OnNoData::io_error;

@@ -69,6 +69,8 @@ StateContext Resource::context(const Volume& volume) const noexcept {
     context.verify_alg_set = !net.verify_alg.empty();
     context.agreed_version = connection_->agreed_version();
     context.handshake_in_progress = volume.peer_.state_sent;
+    context.only_new_storage =
+        volume.peer_.only_new_storage && volume.state_.connection == ConnectionState::wf_sync_uuid;
     context.target_may_be_done = volume.resync_ && volume.resync_->target_may_be_done();
     for (const std::unique_ptr<Volume>& other : volumes_) {
       if (other.get() != &volume && other->state_.peer_role == Role::primary) {
@@ -102,6 +104,7 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
   const VolumeState before = volume.state_;
   volume.state_ = next;
   if (next.disk == DiskState::up_to_date) volume.peer_has_newer_ = false;
+  if (next.connection != ConnectionState::wf_sync_uuid) volume.peer_.only_new_storage = false;
   const auto went = [](DiskState from, DiskState to) {
     return from >= DiskState::inconsistent && to < DiskState::inconsistent;
   };

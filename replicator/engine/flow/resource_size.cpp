@@ -148,6 +148,7 @@ Task<Status> Connection::resync_after_grow(Volume& volume) {
     if (s.connection != C::connected || s.disk != D::up_to_date) co_return Status();
     co_return co_await start_as_source(volume);
   }
+  volume.peer_.only_new_storage = true;
   StateDelta delta;
   delta.connection(C::wf_sync_uuid);
   const StateCode code = resource_.change(volume, delta, true);

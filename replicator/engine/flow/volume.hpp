@@ -55,6 +55,7 @@ struct PeerVolume {
   std::uint64_t disk_sectors_sent = 0;
   bool state_sent = false;          // our first P_STATE is out, the handshake is in progress
   bool knows_it_is_behind = false;  // while we are Ahead
+  bool only_new_storage = false;    // is what the coming resync copies
 };
 
 class Volume final : public io::BlockDevice {
