@@ -12,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "io/buffer_pool.hpp"
+#include "io/datagram.hpp"
 #include "io/io.hpp"
 #include "io/run_queue.hpp"
 #include "io/task.hpp"
@@ -52,6 +53,9 @@ class Reactor {
     run([&task] { return task.done(); });
     return task.take();
   }
+
+  // Lives no longer than the reactor.
+  std::unique_ptr<io::DatagramNetwork> datagrams();
 
   // Completes with 0 (or -errno) when the descriptor can be read.
   void poll_readable(io::Op& op, int fd);
