@@ -62,7 +62,11 @@ MAIN_drbdadm   := drbdadm-compat/main/drbdadm.cpp
 MAIN_drbdsetup := drbdadm-compat/main/drbdsetup.cpp
 MAIN_drbdmeta  := drbdadm-compat/main/drbdmeta.cpp
 MAIN_pollux    := replicator/pollux/main.cpp
-PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta,$(if $(wildcard $(MAIN_$(p))),$(p)))
+MAIN_pollux-had := ha/daemon/main.cpp
+MAIN_cl_status  := ha/cli/main.cpp
+MAIN_hb_standby := $(MAIN_cl_status)
+MAIN_hb_takeover := $(MAIN_cl_status)
+PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta pollux-had cl_status hb_standby hb_takeover,$(if $(wildcard $(MAIN_$(p))),$(p)))
 
 SOURCES := $(sort $(shell find replicator kmod-shim drbdadm-compat ha -name '*.cpp' 2>/dev/null))
 LIB_SOURCES := $(filter-out %/main.cpp drbdadm-compat/main/%,$(SOURCES))

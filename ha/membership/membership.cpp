@@ -125,6 +125,7 @@ void Membership::send_status(Instant now) {
   status.set("st", left_ ? "dead" : text(own_status_));
   status.set("dt", hex_text(static_cast<std::uint64_t>(announced.milliseconds())));
   status.set("protocol", "1");
+  if (config_.voter) status.set("voter", "1");
   ensure(send(std::move(status), now));
   next_status_ = now + config_.keepalive;
 }
@@ -315,6 +316,7 @@ void Membership::take_status(Peer& peer, const std::string& name, const Message&
     const Duration deadtime = Duration::milliseconds(static_cast<std::int64_t>(*announced));
     peer.deadtime = std::clamp(deadtime, shortest_deadtime, longest_deadtime);
   }
+  peer.voter = message.text("voter") == "1";
   for (const NodeStatus status :
        {NodeStatus::init, NodeStatus::up, NodeStatus::active, NodeStatus::dead}) {
     if (message.text("st") != text(status) || status == peer.status) continue;
@@ -469,6 +471,12 @@ Result<bool> Membership::link_up(std::string_view node, std::string_view link) c
 bool Membership::ever_heard(std::string_view node) const {
   const auto found = peers_.find(node);
   return found != peers_.end() && found->second.watch.ever_heard();
+}
+
+bool Membership::no_partner() const {
+  return std::all_of(peers_.begin(), peers_.end(), [](const auto& peer) {
+    return peer.second.voter || peer.second.left || peer.second.watch.liveness() == Liveness::dead;
+  });
 }
 
 std::vector<std::string> Membership::present() const {

@@ -35,6 +35,8 @@ struct MembershipConfig {
   Duration request_delay = Duration::milliseconds(50);  // the original draws 50 to 250 ms
   std::uint64_t generation = 1;
   bool log_bad_packets = true;
+  // Counts for quorum and never holds resources.
+  bool voter = false;
 };
 
 // For people who read packets; nothing is decided by it.
@@ -106,6 +108,8 @@ class Membership {
   [[nodiscard]] Result<NodeStatus> status(std::string_view node) const;
   [[nodiscard]] Result<bool> link_up(std::string_view node, std::string_view link) const;
   [[nodiscard]] bool ever_heard(std::string_view node) const;
+  // No other node that may hold resources is there.
+  [[nodiscard]] bool no_partner() const;
   // This node and those that are not dead.
   [[nodiscard]] std::vector<std::string> present() const;
   [[nodiscard]] std::size_t ping_nodes_alive() const;
@@ -118,6 +122,7 @@ class Membership {
     NodeStatus status = NodeStatus::init;
     Duration deadtime;  // what it says of itself
     bool left = false;
+    bool voter = false;
     std::uint64_t acknowledged = 0;
     // The highest number heard, at all and over each link: what is not above it may be a replay.
     std::uint64_t highest = 0;

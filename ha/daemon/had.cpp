@@ -1,0 +1,406 @@
+#include "ha/daemon/had.hpp"
+
+#include <fmt/format.h>
+#include <linux/reboot.h>
+#include <sys/reboot.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "base/crc32c.hpp"
+#include "ha/executor/script.hpp"
+#include "ha/membership/quorum.hpp"
+
+namespace ha::daemon {
+
+namespace io = replicator::io;
+using haresources::Holding;
+using membership::EventKind;
+using membership::LogLine;
+using replicator::Task;
+
+namespace {
+
+constexpr Duration house_keeping = Duration::milliseconds(250);
+constexpr Duration goodbye_time = Duration::seconds(1);
+constexpr Duration status_deadline = Duration::seconds(60);
+constexpr Duration action_deadline = Duration::seconds(600);
+
+// What the commands and the other nodes call a link: its interface.
+std::vector<std::string> link_names(const membership::HaCf& cf) {
+  std::vector<std::string> names;
+  for (const membership::Medium& medium : cf.media) {
+    if (std::find(names.begin(), names.end(), medium.interface) == names.end()) {
+      names.push_back(medium.interface);
+    }
+  }
+  return names;
+}
+
+membership::Stamp stamp() {
+  membership::Stamp result;
+  result.seconds = static_cast<std::uint64_t>(time(nullptr));
+  double load[3] = {0, 0, 0};
+  if (getloadavg(load, 3) == 3) {
+    result.load = fmt::format("{:.2f} {:.2f} {:.2f}", load[0], load[1], load[2]);
+  }
+  return result;
+}
+
+membership::MembershipConfig membership_config(const Configuration& configuration,
+                                               const Identity& identity, bool voter,
+                                               std::uint64_t random) {
+  const membership::HaCf& cf = configuration.cf;
+  membership::MembershipConfig config;
+  config.own_name = configuration.own_node;
+  config.own_uuid = identity.uuid;
+  config.nodes = cf.nodes;
+  config.links = link_names(cf);
+  for (const membership::PingNode& ping : cf.ping_nodes)
+    config.ping_nodes.push_back(ping.name);
+  config.keepalive = cf.keepalive;
+  config.warntime = cf.warntime;
+  config.deadtime = cf.deadtime;
+  config.initdead = cf.initdead;
+  config.deadping = cf.deadping;
+  config.hopfudge = cf.hopfudge;
+  config.request_delay = Duration::milliseconds(
+      static_cast<std::int64_t>(50 + random % (cf.max_rexmit_delay_ms - 49)));
+  config.generation = identity.generation;
+  config.log_bad_packets = cf.log_bad_packets;
+  config.voter = voter;
+  return config;
+}
+
+haresources::TakeoverConfig takeover_config(const Configuration& configuration) {
+  haresources::TakeoverConfig config;
+  config.own_name = configuration.own_node;
+  config.auto_failback = configuration.cf.auto_failback != membership::AutoFailback::off;
+  return config;
+}
+
+std::string digest_of(const std::vector<haresources::Group>& groups) {
+  std::string all;
+  for (const haresources::Group& group : groups)
+    all += group.text() + "\n";
+  return fmt::format("{:08x}", replicator::crc32c(std::as_bytes(std::span<const char>(all))));
+}
+
+}  // namespace
+
+Had::Had(replicator::uring::Reactor& reactor, HadOptions options, Configuration configuration,
+         Identity identity, Log& log)
+    : reactor_(reactor),
+      options_(std::move(options)),
+      configuration_(std::move(configuration)),
+      identity_(std::move(identity)),
+      log_(log),
+      datagrams_(reactor_.datagrams()),
+      membership_(membership_config(configuration_, identity_, options_.voter,
+                                    reactor_.world().entropy.next64()),
+                  configuration_.keys, stamp),
+      flow_(reactor_.world().clock, *datagrams_, membership_,
+            [this](membership::Effects effects) { observe(std::move(effects)); }),
+      takeover_(takeover_config(configuration_)),
+      groups_(configuration_.own_node, configuration_.groups, *this, reactor_.world().clock,
+              [this](Severity severity, const std::string& text) { log_.write(severity, text); }),
+      server_(reactor_.world(), *this),
+      resources_digest_(digest_of(configuration_.groups)) {
+  managing_ = !configuration_.cf.pacemaker && !options_.voter;
+  authkeys_changed(options_.config_folder, keys_changed_);
+}
+
+Had::~Had() = default;
+
+Instant Had::now() const noexcept { return reactor_.world().clock.now(); }
+
+// --- Start -----------------------------------------------------------------------------------
+
+Status Had::open_links() {
+  std::vector<membership::LinkPlan> links;
+  const std::vector<std::string>& names = membership_.config().links;
+  const std::vector<std::string> own = own_addresses();
+  for (const membership::Medium& medium : configuration_.cf.media) {
+    const auto name = std::find(names.begin(), names.end(), medium.interface);
+    // The same file serves on all nodes: a line for this one is for the others.
+    const std::string to = io::host_text(medium.destination);
+    if (medium.kind == membership::MediumKind::unicast &&
+        std::find(own.begin(), own.end(), to) != own.end()) {
+      continue;
+    }
+    membership::LinkPlan plan;
+    plan.link = static_cast<std::size_t>(name - names.begin());
+    plan.path.kind = medium.kind == membership::MediumKind::unicast ? io::DatagramKind::unicast
+                     : medium.kind == membership::MediumKind::broadcast
+                         ? io::DatagramKind::broadcast
+                         : io::DatagramKind::multicast;
+    plan.path.interface = medium.interface;
+    plan.path.to = medium.destination;
+    plan.path.port = medium.port;
+    plan.path.ttl = medium.ttl;
+    plan.path.loop = medium.loop;
+    links.push_back(std::move(plan));
+    log_.write(Severity::info, fmt::format("UDP heartbeat started on port {} interface {}",
+                                           medium.port, medium.interface));
+  }
+  std::vector<membership::PingPlan> pings;
+  for (std::size_t i = 0; i < configuration_.cf.ping_nodes.size(); ++i) {
+    for (const io::Address& address : configuration_.cf.ping_nodes[i].addresses) {
+      membership::PingPlan plan;
+      plan.node = i;
+      plan.path.kind = io::DatagramKind::echo;
+      plan.path.to = address;
+      pings.push_back(std::move(plan));
+    }
+  }
+  return flow_.open(links, pings);
+}
+
+Task<bool> Had::start() {
+  mkdir(options_.run_folder.c_str(), 0755);
+  const Status listening = server_.claim(options_.run_folder + "/control.sock");
+  if (!listening.ok()) {
+    log_.write(Severity::error,
+               fmt::format("control socket in {}: {}", options_.run_folder,
+                           listening.fault() == Fault::busy ? "heartbeat is already running"
+                                                            : replicator::text(listening.fault())));
+    co_return false;
+  }
+  const Status opened = open_links();
+  if (!opened.ok()) {
+    log_.write(Severity::error,
+               fmt::format("cannot open heartbeat path [{}]: {} (errno {})", flow_.failed_path(),
+                           replicator::text(opened.fault()), opened.error_number()));
+    co_return false;
+  }
+  log_.write(Severity::info, fmt::format("Heartbeat generation: {}", identity_.generation));
+  if (managing_) co_await groups_.warn_of_active();
+  server_.serve_clients();
+  flow_.start();
+  after_change();
+  tasks_.start(work_loop());
+  tasks_.start(keep_house());
+  co_return true;
+}
+
+// --- What the membership says ----------------------------------------------------------------
+
+void Had::observe(membership::Effects effects) {
+  for (const LogLine& line : effects.log)
+    log_.write(line.severity, line.text);
+  for (const membership::Event& event : effects.events)
+    on_event(event);
+  for (const Message& message : effects.messages)
+    on_message(message);
+  carry_orders();
+}
+
+void Had::on_event(const membership::Event& event) {
+  check_quorum();
+  if (!managing_) return;
+  const bool alone = membership_.no_partner();
+  switch (event.kind) {
+    case EventKind::communication_up: return takeover_.communication_up(alone, now());
+    case EventKind::node_died:
+      if (!is_ping_node(event.node) && !event.left && alone) takeover_.node_died(event.node, now());
+      return;
+    case EventKind::returned: return takeover_.start_again("the cluster was partitioned");
+    case EventKind::was_paused:
+      if (!alone) takeover_.start_again("this node was not running, others may have taken over");
+      return;
+    default: return;
+  }
+}
+
+void Had::check_quorum() {
+  if (!membership_.communication_up()) return;
+  takeover_.set_quorum(
+      membership::has_quorum(configuration_.cf.nodes.size(), membership_.present().size()));
+}
+
+void Had::on_message(const Message& message) {
+  check_quorum();
+  if (!managing_) return;
+  compare_resources(message);
+  takeover_.message(message, now());
+}
+
+void Had::compare_resources(const Message& message) {
+  const std::string_view theirs = message.text("haresources");
+  const bool differ = !theirs.empty() && theirs != resources_digest_;
+  if (differ && !resources_differ_) {
+    log_.write(Severity::error,
+               fmt::format("haresources of {} is not the same as here: both nodes may start the "
+                           "same resources",
+                           message.text("src")));
+  }
+  if (!theirs.empty()) resources_differ_ = differ;
+}
+
+// --- What the rules of takeover say ----------------------------------------------------------
+
+void Had::carry_orders() {
+  if (carrying_) return;
+  carrying_ = true;
+  for (;;) {
+    haresources::Orders orders = takeover_.take_orders();
+    for (const LogLine& line : orders.log)
+      log_.write(line.severity, line.text);
+    if (orders.reboot) fail_hard();
+    for (Message& message : orders.messages) {
+      if (message.type() == "starting" || message.type() == "resource") {
+        message.set("haresources", resources_digest_);
+      }
+      membership_.send(std::move(message), now());
+    }
+    for (haresources::Work& work : orders.works)
+      works_.push_back(std::move(work));
+    if (!works_.empty()) work_came_.notify_all();
+    if (orders.new_start) begin_new_generation();
+    if (orders.gone) tasks_.start(say_goodbye());
+    const bool quiet = orders.messages.empty() && orders.works.empty() && orders.log.empty() &&
+                       !orders.new_start && !orders.gone;
+    if (quiet) break;
+  }
+  carrying_ = false;
+}
+
+void Had::after_change() {
+  carry_orders();
+  flow_.flush();
+}
+
+void Had::begin_new_generation() {
+  ++identity_.generation;
+  const Status stored = store_generation(options_.state_folder, identity_.generation);
+  if (!stored.ok()) log_.write(Severity::error, "cannot store the generation");
+  log_.write(Severity::info, fmt::format("Heartbeat generation: {}", identity_.generation));
+  membership_.begin_generation(identity_.generation, now());
+}
+
+// A resource that could not be stopped may still be used here: the other node may have it only when
+// this one is certainly off.
+void Had::fail_hard() {
+  log_.write(Severity::error, "CRIT: Killing heartbeat ungracefully!");
+  std::fflush(nullptr);
+  if (options_.reboot) {
+    sync();
+    ::reboot(LINUX_REBOOT_CMD_RESTART);
+  }
+  _exit(70);
+}
+
+Task<void> Had::work_loop() {
+  while (!stopping_) {
+    if (works_.empty()) {
+      io::Event::Wait wait(work_came_);
+      co_await wait;
+      continue;
+    }
+    const haresources::Work work = works_.front();
+    works_.pop_front();
+    const bool good = co_await groups_.carry_out(work);
+    takeover_.work_done(work, good, now());
+    after_change();
+  }
+}
+
+std::string Had::find_script(const std::string& name) const {
+  for (const std::string& folder : options_.script_folders) {
+    const std::string path = folder + "/" + name;
+    struct stat about{};
+    if (stat(path.c_str(), &about) == 0 && S_ISREG(about.st_mode) &&
+        access(path.c_str(), X_OK) == 0) {
+      return path;
+    }
+  }
+  return std::string();
+}
+
+Task<haresources::ActionResult> Had::run(const haresources::Resource& resource,
+                                         haresources::Action action) {
+  haresources::ActionResult result;
+  result.path = find_script(resource.script);
+  if (result.path.empty()) co_return result;
+  result.found = true;
+  executor::ScriptCall call;
+  call.path = result.path;
+  call.arguments = resource.arguments;
+  call.arguments.emplace_back(text(action));
+  call.environment.push_back("HA_CURHOST=" + configuration_.own_node);
+  const bool asks = action == haresources::Action::status;
+  call.deadline = asks ? status_deadline : action_deadline;
+  if (!asks) {
+    log_.write(Severity::info,
+               fmt::format("Running {} {}", result.path, fmt::join(call.arguments, " ")));
+  }
+  executor::ScriptResult ended = co_await executor::run_script(reactor_, std::move(call));
+  result.exit_code = ended.timed_out ? 124 : ended.exit_code;
+  result.output = std::move(ended.output);
+  if (ended.timed_out) {
+    log_.write(Severity::error, fmt::format("{} took too long and was killed", result.path));
+  }
+  co_return result;
+}
+
+// --- Time, keys, goodbye ---------------------------------------------------------------------
+
+Task<void> Had::keep_house() {
+  while (!stopping_) {
+    if (now() >= takeover_.next_tick()) takeover_.tick(now());
+    reload_keys();
+    after_change();
+    io::Op op;
+    resting_ = &op;
+    reactor_.world().clock.sleep(op, house_keeping);
+    co_await op;
+    resting_ = nullptr;
+  }
+}
+
+void Had::reload_keys() {
+  if (!authkeys_changed(options_.config_folder, keys_changed_)) return;
+  membership::AuthKeysFile file = load_auth_keys(options_.config_folder);
+  for (const membership::Diagnostic& diagnostic : file.diagnostics)
+    log_.write(diagnostic.severity, membership::text(diagnostic));
+  if (!file.keys) {
+    log_.write(Severity::error, "authkeys is not usable, the keys in use stay");
+    return;
+  }
+  log_.write(Severity::info, "authkeys was read again");
+  membership_.set_keys(std::move(*file.keys));
+}
+
+void Had::shut_down() {
+  log_.write(Severity::info, fmt::format("Heartbeat shutdown in progress. ({})", getpid()));
+  if (managing_) takeover_.shut_down(now());
+  else if (!leaving_) tasks_.start(say_goodbye());
+  after_change();
+}
+
+Task<void> Had::say_goodbye() {
+  if (leaving_) co_return;
+  leaving_ = true;
+  membership_.leave(now());
+  flow_.flush();
+  io::Op op;
+  reactor_.world().clock.sleep(op, goodbye_time);
+  co_await op;
+  log_.write(Severity::info,
+             fmt::format("{} Heartbeat shutdown complete.", configuration_.own_node));
+  done_ = true;
+}
+
+Task<void> Had::stop() {
+  stopping_ = true;
+  work_came_.notify_all();
+  if (resting_ != nullptr) reactor_.world().clock.wake(*resting_);
+  co_await server_.stop();
+  co_await flow_.stop();
+  co_await tasks_.close();
+}
+
+}  // namespace ha::daemon

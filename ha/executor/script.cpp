@@ -1,0 +1,148 @@
+#include "ha/executor/script.hpp"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <utility>
+
+#include "io/sync.hpp"
+
+namespace ha::executor {
+
+namespace io = replicator::io;
+using replicator::Task;
+using replicator::uring::Reactor;
+
+namespace {
+
+struct Process {
+  pid_t pid = 0;
+  int process_fd = -1;
+  int output_fd = -1;
+  int error = 0;
+};
+
+std::vector<char*> pointers(std::vector<std::string>& words) {
+  std::vector<char*> list;
+  for (std::string& word : words)
+    list.push_back(word.data());
+  list.push_back(nullptr);
+  return list;
+}
+
+// A file in memory, not a pipe: a service that the script leaves running may keep it open for ever
+// and nobody waits for it. It cannot grow, so what is written beyond its size is refused.
+int open_output() {
+  const int fd = memfd_create("script-output", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+  if (fd < 0) return -1;
+  if (ftruncate(fd, static_cast<off_t>(output_limit)) == 0) {
+    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK);
+  }
+  return fd;
+}
+
+int spawn(const ScriptCall& call, Process& process) {
+  std::vector<std::string> arguments{call.path};
+  arguments.insert(arguments.end(), call.arguments.begin(), call.arguments.end());
+  std::vector<std::string> environment{
+      "PATH=/usr/local/sbin:/usr/local/bin:/sbin:/usr/sbin:/bin:/usr/bin", "HOME=/", "LANG=C"};
+  environment.insert(environment.end(), call.environment.begin(), call.environment.end());
+  posix_spawn_file_actions_t files;
+  posix_spawnattr_t attributes;
+  posix_spawn_file_actions_init(&files);
+  posix_spawnattr_init(&attributes);
+  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  for (const int fd : {1, 2})
+    posix_spawn_file_actions_adddup2(&files, process.output_fd, fd);
+  sigset_t none;
+  sigset_t all;
+  sigemptyset(&none);
+  sigfillset(&all);
+  posix_spawnattr_setsigmask(&attributes, &none);
+  posix_spawnattr_setsigdefault(&attributes, &all);
+  posix_spawnattr_setpgroup(&attributes, 0);
+  posix_spawnattr_setflags(&attributes,
+                           POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETPGROUP);
+  const int error = posix_spawn(&process.pid, call.path.c_str(), &files, &attributes,
+                                pointers(arguments).data(), pointers(environment).data());
+  posix_spawnattr_destroy(&attributes);
+  posix_spawn_file_actions_destroy(&files);
+  return error;
+}
+
+void start(const ScriptCall& call, Process& process) {
+  process.output_fd = open_output();
+  process.error = process.output_fd < 0 ? errno : spawn(call, process);
+  if (process.error != 0) return;
+  process.process_fd = static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0));
+  if (process.process_fd >= 0) return;
+  process.error = errno;
+  ::kill(-process.pid, SIGKILL);
+  ::waitpid(process.pid, nullptr, 0);
+}
+
+std::string read_output(int fd) {
+  const off_t written = lseek(fd, 0, SEEK_CUR);
+  if (written <= 0) return std::string();
+  std::string output(static_cast<std::size_t>(written), '\0');
+  const ssize_t got = pread(fd, output.data(), output.size(), 0);
+  output.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  return output;
+}
+
+int reap(const Process& process) {
+  int status = 0;
+  if (::waitpid(process.pid, &status, 0) != process.pid) return -1;
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+struct Limit {
+  io::Op op;
+  bool reached = false;
+};
+
+Task<void> limit_time(Limit& limit, const Process& process) {
+  const std::int32_t woken = co_await limit.op;
+  if (woken != 0) co_return;
+  limit.reached = true;
+  ::kill(-process.pid, SIGKILL);
+}
+
+}  // namespace
+
+Task<ScriptResult> run_script(Reactor& reactor, ScriptCall call) {
+  ScriptResult result;
+  Process process;
+  io::Op started;
+  const auto begin = [&call, &process] { start(call, process); };
+  reactor.run_blocking(started, begin);
+  co_await started;
+  if (process.error != 0) {
+    if (process.output_fd >= 0) ::close(process.output_fd);
+    co_return result;
+  }
+  Limit limit;
+  io::Gate gate;
+  io::Clock& clock = reactor.world().clock;
+  clock.sleep(limit.op, call.deadline);
+  gate.start(limit_time(limit, process));
+  io::Op gone;
+  reactor.poll_readable(gone, process.process_fd);
+  co_await gone;
+  result.exit_code = reap(process);
+  clock.wake(limit.op);
+  co_await gate.close();
+  result.timed_out = limit.reached;
+  result.output = read_output(process.output_fd);
+  ::close(process.process_fd);
+  ::close(process.output_fd);
+  co_return result;
+}
+
+}  // namespace ha::executor
