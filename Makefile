@@ -64,9 +64,10 @@ MAIN_drbdmeta  := drbdadm-compat/main/drbdmeta.cpp
 MAIN_pollux    := replicator/pollux/main.cpp
 MAIN_pollux-had := ha/daemon/main.cpp
 MAIN_cl_status  := ha/cli/main.cpp
+MAIN_pollux-send-arp := ha/send_arp/main.cpp
 MAIN_hb_standby := $(MAIN_cl_status)
 MAIN_hb_takeover := $(MAIN_cl_status)
-PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta pollux-had cl_status hb_standby hb_takeover,$(if $(wildcard $(MAIN_$(p))),$(p)))
+PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta pollux-had pollux-send-arp cl_status hb_standby hb_takeover,$(if $(wildcard $(MAIN_$(p))),$(p)))
 
 SOURCES := $(sort $(shell find replicator kmod-shim drbdadm-compat ha -name '*.cpp' 2>/dev/null))
 LIB_SOURCES := $(filter-out %/main.cpp drbdadm-compat/main/%,$(SOURCES))
@@ -247,9 +248,11 @@ DOCUMENTS := $(wildcard README.md LICENSE docs/*.md)
 install: programs ## programs and documents under $(DESTDIR)$(PREFIX) (PREFIX=/usr)
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/pollux
 	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/sbin
+	install -d $(DESTDIR)$(PREFIX)/share/pollux/resource.d
+	install -m 755 ocf-agents/resource.d/* $(DESTDIR)$(PREFIX)/share/pollux/resource.d
 	install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/pollux
 
 .PHONY: uninstall
 uninstall: ## take away what install put there
 	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/sbin/%)
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pollux
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pollux $(DESTDIR)$(PREFIX)/share/pollux/resource.d

@@ -241,7 +241,7 @@ void Membership::restarted(Peer& peer, const std::string& name) {
 void Membership::note_heard(Peer& peer, const std::string& name, std::size_t link, bool newest,
                             bool same_life, Instant now) {
   const NodeWatch::Heard heard = peer.watch.heard(link, newest, now, times_of(peer));
-  if (heard.late) {
+  if (heard.late && !heard.was_dead && same_life) {
     log(Severity::warning,
         fmt::format("Late heartbeat: Node {}: interval {} ms{}", name, heard.late->milliseconds(),
                     *heard.late > peer.deadtime ? " (> deadtime)" : ""));
@@ -291,6 +291,10 @@ void Membership::resend(const Message& request) {
 void Membership::hand_on(Peer& peer, const std::string& name, Instant now) {
   for (Message& message : peer.receiver.take_ready())
     take_message(peer, name, std::move(message));
+  if (peer.missed != 0 && !peer.receiver.missing()) {
+    peer.missed = 0;
+    log(Severity::info, fmt::format("No pkts missing from {}!", name));
+  }
   acknowledge(peer, name);
   ask_again(peer, name, now);
 }
@@ -345,9 +349,12 @@ void Membership::ask_again(Peer& peer, const std::string& name, Instant now) {
   }
   const auto range = peer.receiver.due_request(now);
   if (!range) return;
-  log(Severity::warning,
-      fmt::format("{} lost packet(s) for [{}] [{}:{}]", range->last - range->first + 1, name,
-                  range->first - 1, range->last + 1));
+  if (peer.missed != range->first) {
+    peer.missed = range->first;
+    log(Severity::warning,
+        fmt::format("{} lost packet(s) for [{}] [{}:{}]", range->last - range->first + 1, name,
+                    range->first - 1, range->last + 1));
+  }
   Message request("NS_rexmit");
   request.set("dest", name);
   request.set("firstseq", std::to_string(range->first));
@@ -399,6 +406,7 @@ void Membership::expire(Peer& peer, const std::string& name, Instant now) {
 
 void Membership::die(Peer& peer, const std::string& name) {
   peer.status = NodeStatus::dead;
+  peer.receiver.forget_missing();
   log(peer.left ? Severity::info : Severity::warning, fmt::format("node {}: is dead", name));
   event(Event{EventKind::node_died, name, "", NodeStatus::dead, peer.left});
 }

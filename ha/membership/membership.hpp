@@ -124,6 +124,7 @@ class Membership {
     bool left = false;
     bool voter = false;
     std::uint64_t acknowledged = 0;
+    std::uint64_t missed = 0;  // the first number of the gap that the log knows
     // The highest number heard, at all and over each link: what is not above it may be a replay.
     std::uint64_t highest = 0;
     std::vector<std::uint64_t> highest_of_link;

@@ -32,7 +32,8 @@ Receiver::Verdict Receiver::accept(std::uint64_t generation, std::uint64_t seque
     next_ = sequence;
   }
   if (sequence < next_ || held_.contains(sequence)) return Verdict::duplicate;
-  if (sequence - next_ >= history_size) {
+  const bool beginning = std::exchange(begin_anywhere_, false);
+  if (beginning || sequence - next_ >= history_size) {
     // So far behind that the sender can't have all of it any more.
     for (auto& [number, waiting] : held_)
       ready_.push_back(std::move(waiting));
@@ -61,6 +62,11 @@ void Receiver::advance(Instant now) {
   }
   // A gap behind the one that was filled has its own time.
   gap_since_ = now;
+}
+
+void Receiver::forget_missing() noexcept {
+  held_.clear();
+  begin_anywhere_ = generation_.has_value();
 }
 
 std::vector<Message> Receiver::take_ready() { return std::exchange(ready_, {}); }

@@ -64,6 +64,10 @@ class Receiver {
   std::optional<Range> give_up(std::uint64_t up_to, Instant now);
   std::optional<Range> give_up_late(Instant now);
 
+  // The sender is gone: what is missing will not come. Should it return in the same generation, the
+  // next message that is heard is a beginning.
+  void forget_missing() noexcept;
+
   // The number up to which nothing is missing.
   [[nodiscard]] std::uint64_t complete_up_to() const noexcept { return next_ - 1; }
   [[nodiscard]] bool missing() const noexcept { return !held_.empty(); }
@@ -74,6 +78,7 @@ class Receiver {
   void advance(Instant now);
   std::optional<std::uint64_t> generation_;
   std::uint64_t next_ = 0;
+  bool begin_anywhere_ = false;
   std::map<std::uint64_t, Message> held_;  // beyond the gap at next_
   std::vector<Message> ready_;
   Instant request_at_ = Instant::never();

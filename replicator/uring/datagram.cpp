@@ -77,12 +77,15 @@ bool set_option(int fd, int level, int option, int value) {
   return setsockopt(fd, level, option, &value, sizeof value) == 0;
 }
 
-bool broadcast_address(int fd, const std::string& interface, sockaddr_in& to) {
+// Of the interface's network; an address without one (`ip address add` sets none) leaves the one
+// that means everybody on the link.
+void find_broadcast_address(int fd, const std::string& interface, sockaddr_in& to) {
   ifreq request{};
   std::memcpy(request.ifr_name, interface.data(), interface.size());
-  if (ioctl(fd, SIOCGIFBRDADDR, &request) != 0) return false;
-  std::memcpy(&to.sin_addr, &reinterpret_cast<sockaddr_in&>(request.ifr_broadaddr).sin_addr, 4);
-  return true;
+  to.sin_addr.s_addr = htonl(INADDR_BROADCAST);
+  if (ioctl(fd, SIOCGIFBRDADDR, &request) != 0) return;
+  const auto& found = reinterpret_cast<const sockaddr_in&>(request.ifr_broadaddr);
+  if (found.sin_addr.s_addr != 0) to.sin_addr = found.sin_addr;
 }
 
 bool join(int fd, const io::DatagramPath& path, const sockaddr_in& to) {
@@ -109,7 +112,8 @@ bool set_up_udp(int fd, const io::DatagramPath& path, sockaddr_in& to) {
     return false;
   }
   if (path.kind == io::DatagramKind::broadcast) {
-    return set_option(fd, SOL_SOCKET, SO_BROADCAST, 1) && broadcast_address(fd, path.interface, to);
+    find_broadcast_address(fd, path.interface, to);
+    return set_option(fd, SOL_SOCKET, SO_BROADCAST, 1);
   }
   return path.kind == io::DatagramKind::unicast || join(fd, path, to);
 }

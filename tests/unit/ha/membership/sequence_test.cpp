@@ -64,6 +64,19 @@ TEST(HeartbeatSequence, WhatCannotBeHadIsGivenUpAndSaidSo) {
   EXPECT_EQ(channel.got, "1 4 5 ");
 }
 
+TEST(HeartbeatSequence, WhoWasGoneBeginsAnywhere) {
+  Channel channel;
+  channel.accept(1);
+  channel.accept(3);
+  channel.receiver.forget_missing();
+  EXPECT_FALSE(channel.receiver.missing());
+  EXPECT_EQ(channel.accept(1), Verdict::duplicate);
+  EXPECT_EQ(channel.accept(20), Verdict::fresh);
+  EXPECT_EQ(channel.accept(22), Verdict::fresh);
+  EXPECT_EQ(channel.accept(21), Verdict::fresh);
+  EXPECT_EQ(channel.got, "1 20 21 22 ");
+}
+
 TEST(HeartbeatSequence, GenerationsOnlyRise) {
   Channel channel;
   channel.accept(10, 0, 7);
