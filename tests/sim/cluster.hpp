@@ -65,6 +65,7 @@ class Cluster final : public Application::Observer {
   void want_verify(std::size_t which) noexcept { nodes_[which].verify_wanted = true; }
   // Both disks have more space, up to a limit; the manager makes use of it when it can.
   void grow(ByteCount by);
+  [[nodiscard]] bool resize_due() const noexcept { return resizing_; }
   static constexpr ByteCount growth_limit{4U << 20U};
 
   void kill(std::size_t which);

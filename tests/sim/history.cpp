@@ -263,11 +263,15 @@ class History {
     if (!manage_until([&] { return cluster_.application().idle(); }, Duration::seconds(120))) {
       return fail_liveness("L2", "an application request is never answered");
     }
-    if (!manage_until([&] { return cluster_.both_good(); }, Duration::seconds(60))) {
-      return fail_liveness("L1", "not in sync when quiet");
+    // A resize that has just been asked for begins a resync when it is heard of.
+    for (int round = 0; round == 0 || !cluster_.both_good(); ++round) {
+      const auto quiet = [this] { return cluster_.both_good() && !cluster_.resize_due(); };
+      if (round == 10 || !manage_until(quiet, Duration::seconds(120))) {
+        return fail_liveness("L1", "not in sync when quiet");
+      }
+      world_.run_for(Duration::seconds(3));
+      if (world_.failed()) return;
     }
-    world_.run_for(Duration::seconds(3));
-    if (world_.failed()) return;
     cluster_.check_equal();
     cluster_.check_covered();
     if (plan_.rot != 0 && !world_.failed()) rot_and_repair();
@@ -301,13 +305,11 @@ class History {
   }
 
   void shut_down() {
-    if (plan_.cluster.replica.disk.fencing == Fencing::resource_and_stonith) {
-      // A connection that is found dead only now would have the peer shot.
-      cluster_.network().reveal_dead();
-      world_.run_for(Duration::seconds(1));
-      if (!manage_until([&] { return cluster_.both_good(); }, Duration::seconds(120))) {
-        return fail_liveness("L1", "not in sync before the end");
-      }
+    // A connection that is found dead only now would have the peer shot, or leave marks behind.
+    cluster_.network().reveal_dead();
+    world_.run_for(Duration::seconds(1));
+    if (!manage_until([&] { return cluster_.both_good(); }, Duration::seconds(120))) {
+      return fail_liveness("L1", "not in sync before the end");
     }
     cluster_.stop_managing_roles();
     if (!cluster_.close_and_take_down()) return;
