@@ -234,8 +234,9 @@ void Cluster::note_change(std::size_t which, const VolumeState& before, const Vo
   if (here || there) member.no_data_since = Instant::never();
   else if (member.no_data_since == Instant::never()) member.no_data_since = world_.now();
   if (is_target(now.connection) && !is_target(before.connection)) sync_begins(which);
-  // A finished resync made it the equal of its source.
-  if (is_target(before.connection) && now.connection == ConnectionState::connected && here) {
+  // A finished resync made it the equal of its source; one that never began changed nothing.
+  if (is_target(before.connection) && before.disk == DiskState::inconsistent &&
+      now.connection == ConnectionState::connected && here) {
     member.stale = nodes_[other(which)].stale;
     member.lacks = nodes_[other(which)].lacks;
   }
@@ -316,15 +317,19 @@ void Cluster::answered(NodeId node_id, ByteRange range, Instant began) {
   // The peer's refusal of a write travels ahead of the news that its disk failed.
   const bool peer_failed =
       node(other(which)).running() && nodes_[other(which)].seen.disk <= DiskState::failed;
-  // A target may have finished its resync before its source hears of that.
+  // A target may have finished its resync before its source hears of that. Without protocol C the
+  // write may still be on its way to the disk.
+  const bool under_way = options_.replica.net.protocol != WireProtocol::c &&
+                         nodes_[other(which)].seen.connection >= ConnectionState::connected;
   const bool ahead_of_news = node(other(which)).running() &&
                              nodes_[other(which)].seen.disk == DiskState::up_to_date &&
-                             equal_in(range);
+                             (under_way || equal_in(range));
   const bool peer_has_it =
       ahead_of_news || (state.connection >= ConnectionState::connected &&
                         state.peer_disk == DiskState::up_to_date && !peer_failed);
   check_frozen(which, peer_has_it);
-  const bool never_here = member.bad_since < began;
+  // A disk that was given up meanwhile keeps nothing either: the peer must have it.
+  const bool never_here = member.bad_since < began || state.disk == DiskState::inconsistent;
   Member& peer = nodes_[other(which)];
   if (!peer_has_it && !never_here) peer.stale = peer.lacks = true;
   if (peer_has_it && state.disk != DiskState::up_to_date) member.stale = member.lacks = true;
