@@ -51,7 +51,7 @@ void Resync::start(io::Gate& tasks) {
   tasks.start(counted(pace()));
   if (side_ == Side::source) {
     if (source_ends_resync(connection_.agreed_version(), total_blocks_ == 0)) {
-      tasks.start(counted(finish_source()));
+      end_when_clean();
     }
     return;
   }
@@ -346,7 +346,15 @@ Task<void> Resync::finish_target() {
   co_await volume_.resource().finish_resync_as_target(volume_, failed_blocks_ == 0);
 }
 
-// With an old peer: its last acknowledgement is the end.
+void Resync::end_when_clean() {
+  if (ending_) return;
+  ending_ = true;
+  connection_.link_tasks_.start(counted(finish_source()));
+}
+
+// With an old peer its last acknowledgement is the end. A newer one says that it is through, but a
+// kernel does so as soon as it has written: what applications wrote last is clean here only when
+// its epoch is stable.
 Task<void> Resync::finish_source() {
   while (!stopping_) {
     if (!done()) {

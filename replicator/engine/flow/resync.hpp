@@ -70,6 +70,8 @@ class Resync {
   // All is acknowledged: the target may have ended the resync, which its next P_STATE will tell.
   [[nodiscard]] bool target_may_be_done() const noexcept { return side_ == Side::source && done(); }
   bool acknowledged(Packet command, ByteRange range);
+  // The target is through, and some blocks are still marked here: the end comes when they are not.
+  void end_when_clean();
   // Something changed that may let the target finish.
   void look_again() noexcept { progress_event_.notify_all(); }
   // The volume's state did: the sync may be paused or go on.
@@ -104,6 +106,7 @@ class Resync {
   Side side_;
   std::uint32_t tasks_ = 0;
   bool stopping_ = false;
+  bool ending_ = false;  // the source ends the resync by itself
   std::uint64_t total_blocks_;
   bool checksums_used_ = false;
   std::uint64_t equal_blocks_ = 0;

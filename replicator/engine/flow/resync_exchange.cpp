@@ -374,8 +374,9 @@ void Resource::peer_has_our_generations(Volume& volume) noexcept {
 Task<void> Resource::finish_resync_as_source(Volume& volume) {
   const std::uint64_t failed = volume.resync_ ? volume.resync_->failed_blocks() : 0;
   if (volume.out_of_sync_blocks() > failed) {
-    log::warning("{}/{} the peer finished the resync, but {} bits are set here", name_,
-                 volume.number(), volume.out_of_sync_blocks());
+    log::info("{}/{} the peer finished the resync, and {} bits are set here", name_,
+              volume.number(), volume.out_of_sync_blocks());
+    if (volume.resync_) volume.resync_->end_when_clean();
     co_return;
   }
   if (failed == 0 && volume.backing_) {
