@@ -52,7 +52,7 @@ guest_pack() {
   rm -rf "$tree"
 }
 
-guest() { in_switch timeout "${GUEST_TIMEOUT:-60}" /usr/bin/python3 "$LAB_DIR/remote.py" call 10.78.0.2 4000 "$@"; }
+guest() { in_switch timeout "${GUEST_TIMEOUT:-60}" "$LAB_DIR/call" 10.78.0.2 4000 "$@"; }
 guest_answers() { GUEST_TIMEOUT=10 guest true < /dev/null > /dev/null 2>&1; }
 
 guest_boot() {

@@ -9,6 +9,7 @@
 #   pair_synced …                              pair_up, A forced to be Primary, and the first sync is over
 #   image NODE                                 the file that is its disk
 #   proc NODE                                  its /proc/drbd
+#   is NODE VERB WORD                          its /proc/drbd says it: cstate, role or dstate
 #   QUICK_SYNC                                 disk options
 #   settled                                    both Connected and UpToDate, nothing in flight, nothing out of sync, and
 #                                              each /proc/drbd says of the other what the other says of itself
@@ -26,8 +27,8 @@ case ${DIRECTION:-pollux} in
   kernel) A=bravo B=alfa ;;
   *) fail "no direction '$DIRECTION'" ;;
 esac
-# The default controller of a kernel that is sync target starts slowly.
-QUICK_SYNC='c-plan-ahead 0; resync-rate 200M;'
+# The default controller of a kernel that is sync target starts slowly, and c-min-rate makes it give way to applications.
+QUICK_SYNC='c-plan-ahead 0; resync-rate 200M; c-min-rate 0;'
 KERNEL_COMPLAINS='ASSERT|BUG|WARNING:|Oops|Call Trace|ERROR|[Ww]rong magic|[Uu]nexpected|[Uu]nknown|[Bb]ogus|mismatch|error receiving|FAILED|al_complete|hung_task'
 KERNEL_MAY_SAY='Unknown -> |-> Unknown'
 
@@ -51,11 +52,12 @@ node_write() {
   # shellcheck disable=SC2016
   node_exec "$1" sh -c 'cat > "$1"' write "$2"
 }
-# The bridge end goes with the other end when the node dies.
+# The bridge end goes with the other end when the node dies, but its namespace may take its time.
 connect_link() {
   local alfa=${NODE_PID[alfa]:-}
   [ -n "$alfa" ] || return 0
   ! machine_node_exec alfa ip link show eth0 > /dev/null 2>&1 || return 0
+  in_switch ip link delete alfa 2> /dev/null || true
   in_switch ip link add alfa type veth peer name eth0 address 52:54:00:77:00:01 netns "$alfa"
   in_switch ip link set alfa master switch up
   machine_node_exec alfa ip address add 10.77.0.1/24 dev eth0
@@ -65,6 +67,14 @@ counter() { proc "$1" | grep -o "\b$2:[0-9]*" | cut -d: -f2; }
 proc() {
   if [ "$1" = bravo ]; then guest cat /proc/drbd; else node_exec alfa cat /run/pollux/proc/drbd; fi
 }
+# What drbdadm would say, of which the guest can run two or three in a second.
+is() {
+  local line view=
+  line=$(proc "$1" | grep '^ *0: ') || return 1
+  case $2 in cstate) view=cs ;; role) view=ro ;; dstate) view=ds ;; esac
+  [[ "$line " = *" $view:$3 "* ]]
+}
+both_up_to_date() { wait_for 60 is alfa dstate UpToDate/UpToDate && wait_for 60 is bravo dstate UpToDate/UpToDate; }
 image() { if [ "$1" = bravo ]; then echo "$LAB_RUN/bravo.img"; else echo "$WORK/alfa/disk0.img"; fi; }
 kernel_log() { guest dmesg --notime; }
 kernel_may_say() { KERNEL_MAY_SAY+="|$1"; }
@@ -194,7 +204,7 @@ finish() {
   local node complaints
   settled
   for node in alfa bravo; do
-    case $(node_exec $node drbdadm role r0) in Primary/*) expect 0 node_exec $node drbdadm secondary r0 ;; esac
+    case $(field $node ro) in Primary/*) expect 0 node_exec $node drbdadm secondary r0 ;; esac
   done
   settled
   for node in alfa bravo; do expect 0 node_exec $node drbdadm down r0; done
