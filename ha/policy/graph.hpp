@@ -1,0 +1,4 @@
+// The last stage: see graph.cpp.
+#pragma once
+
+#include "ha/policy/stages.hpp"
