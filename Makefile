@@ -52,7 +52,7 @@ LDFLAGS_tsan     := -fsanitize=thread
 LDFLAGS_fuzz     := -fsanitize=address,undefined
 CXXFLAGS := $(CXXFLAGS_COMMON) $(CXXFLAGS_$(PROFILE)) $(EXTRA_CXXFLAGS)
 LDFLAGS  := -pthread -Wl,--as-needed $(LDFLAGS_$(PROFILE))
-LIBS     := -lfmt -lisal -lssl -lcrypto -luring -lfuse3 -lboost_program_options -lblkid -lz
+LIBS     := -lfmt -lisal -lssl -lcrypto -luring -lfuse3 -lboost_program_options -lblkid -lz -lpugixml
 
 CPPFLAGS_FUSE := -I/usr/include/fuse3
 
@@ -67,7 +67,8 @@ MAIN_cl_status  := ha/cli/main.cpp
 MAIN_pollux-send-arp := ha/send_arp/main.cpp
 MAIN_hb_standby := $(MAIN_cl_status)
 MAIN_hb_takeover := $(MAIN_cl_status)
-PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta pollux-had pollux-send-arp cl_status hb_standby hb_takeover,$(if $(wildcard $(MAIN_$(p))),$(p)))
+MAIN_crm_simulate := ha/crm/main.cpp
+PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta pollux-had pollux-send-arp cl_status hb_standby hb_takeover crm_simulate,$(if $(wildcard $(MAIN_$(p))),$(p)))
 
 SOURCES := $(sort $(shell find replicator kmod-shim drbdadm-compat ha -name '*.cpp' 2>/dev/null))
 LIB_SOURCES := $(filter-out %/main.cpp drbdadm-compat/main/%,$(SOURCES))
@@ -182,7 +183,7 @@ clean: ## remove build/
 -include $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(TEST_PROGRAM_SOURCES:%.cpp=$(BUILD)/obj/%.d) $(wildcard $(BUILD)/obj/tests/fuzz/*.d) $(FUZZ_SUPPORT:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
 
 PACKAGES := make ccache g++ liburing-dev libfuse3-dev fuse3 libboost-program-options-dev libexpected-dev libfmt-dev \
-  nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev \
+  nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev libpugixml-dev \
   iproute2 util-linux mount kmod e2fsprogs procps nftables fio drbd-utils nbdkit libnbd-bin python3-libnbd qemu-utils \
   qemu-system-common qemu-system-x86 busybox-static cpio xz-utils shellcheck jq git
 # Preferred, not required: older point releases of Debian 12 do not have them.
@@ -243,16 +244,18 @@ endif
 format: ## clang-format over the C++ sources
 	@find replicator kmod-shim drbdadm-compat ha tests -name '*.[ch]pp' -print0 | xargs -0 -P 2 -n 40 clang-format-19 -i
 
+# Where Pacemaker is installed, its own crm_simulate stays.
+FOREIGN = $(shell f=$(DESTDIR)$(PREFIX)/sbin/crm_simulate; [ ! -x $$f ] || $$f --version | grep -q Pollux || echo crm_simulate)
 DOCUMENTS := $(wildcard README.md LICENSE docs/*.md)
 .PHONY: install
 install: programs ## programs and documents under $(DESTDIR)$(PREFIX) (PREFIX=/usr)
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/pollux
-	install -m 755 $(PROGRAMS:%=$(BUILD)/bin/%) $(DESTDIR)$(PREFIX)/sbin
+	install -m 755 $(patsubst %,$(BUILD)/bin/%,$(filter-out $(FOREIGN),$(PROGRAMS))) $(DESTDIR)$(PREFIX)/sbin
 	install -d $(DESTDIR)$(PREFIX)/share/pollux/resource.d
 	install -m 755 ocf-agents/resource.d/* $(DESTDIR)$(PREFIX)/share/pollux/resource.d
 	install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/pollux
 
 .PHONY: uninstall
 uninstall: ## take away what install put there
-	rm -f $(PROGRAMS:%=$(DESTDIR)$(PREFIX)/sbin/%)
+	rm -f $(patsubst %,$(DESTDIR)$(PREFIX)/sbin/%,$(filter-out $(FOREIGN),$(PROGRAMS)))
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pollux $(DESTDIR)$(PREFIX)/share/pollux/resource.d
