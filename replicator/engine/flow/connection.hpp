@@ -270,6 +270,7 @@ class Connection {
   Task<void> meta_loop();
   Task<bool> wait_for_meta_packet(std::size_t head);
   Status dispatch_meta(const PacketHeader& header, ConstBytes payload);
+  Task<void> answer_ping();
   Status receive_block_ack(Packet command, ConstBytes payload, Volume& volume);
 
   Status stand_alone(const char* why);

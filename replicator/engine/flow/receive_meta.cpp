@@ -88,7 +88,7 @@ Status Connection::dispatch_meta(const PacketHeader& header, ConstBytes payload)
       if (link.meta.queued_bytes() > answers_backlog) {
         return Status(Fault::protocol_error, "pings of a peer that does not read the answers");
       }
-      link.send_bare(Socket::meta, Packet::ping_ack, 0);
+      link_tasks_.start(answer_ping());
       return Status();
     case Packet::ping_ack:
       link.ping_outstanding = false;
@@ -122,6 +122,11 @@ Status Connection::dispatch_meta(const PacketHeader& header, ConstBytes payload)
   Volume* volume = resource_.volume(header.volume);
   if (volume == nullptr) return Status(Fault::protocol_error, "ack for an unknown volume");
   return receive_block_ack(header.command, payload, *volume);
+}
+
+Task<void> Connection::answer_ping() {
+  co_await resource_.note_finished_targets();
+  if (!link_->failed()) link_->send_bare(Socket::meta, Packet::ping_ack, 0);
 }
 
 Status Connection::receive_block_ack(Packet command, ConstBytes payload, Volume& volume) {

@@ -129,7 +129,26 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
 void Resource::compute_flags(Volume& volume) {
   std::uint32_t& flags = volume.backing_->superblock().flags;
   const bool log_owed = volume.only_copies_marked_ != volume.only_copies_;
-  flags = superblock_flags(volume.state_, volume.crashed_primary_, flags, log_owed);
+  VolumeState known = volume.state_;
+  if (volume.resync_ && volume.resync_->target_may_be_done())
+    known.peer_disk = DiskState::d_unknown;
+  flags = superblock_flags(known, volume.crashed_primary_, flags, log_owed);
+}
+
+// S3: a target that ends its resync may take over from then on. After a crash this node must not
+// read from its meta data that the peer can not.
+Task<void> Resource::note_finished_targets() {
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
+    const bool done = volume->resync_ && volume->resync_->target_may_be_done();
+    if (!done || !volume->has_disk()) continue;
+    if (volume->disk_options_.fencing == Fencing::dont_care) continue;
+    const std::uint32_t before = volume->backing_->superblock().flags;
+    compute_flags(*volume);
+    if (volume->backing_->superblock().flags == before && volume->resync_->end_noted()) continue;
+    const Status written = co_await volume->backing_->write_superblock();
+    if (!written.ok()) local_disk_failed(*volume);
+    else if (volume->resync_) volume->resync_->note_end();
+  }
 }
 
 // What must not wait: no write may be decided on the new state before these are in place.

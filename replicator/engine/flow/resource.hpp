@@ -154,6 +154,8 @@ class Resource {
   Task<void> finish_resync_as_source(Volume& volume);
   void verify_finished(Volume& volume);
   void rotate_generation(Volume& volume);
+  // Before a ping is answered that may be the last thing a target waits for.
+  Task<void> note_finished_targets();
   // The superblock's flags, from the state; nothing is written.
   void compute_flags(Volume& volume);
   Task<void> settle_log(Volume& volume);

@@ -69,6 +69,9 @@ class Resync {
   void read_failed(ByteRange range) noexcept;
   // All is acknowledged: the target may have ended the resync, which its next P_STATE will tell.
   [[nodiscard]] bool target_may_be_done() const noexcept { return side_ == Side::source && done(); }
+  // … and this node's meta data know of that possibility.
+  [[nodiscard]] bool end_noted() const noexcept { return end_noted_; }
+  void note_end() noexcept { end_noted_ = true; }
   bool acknowledged(Packet command, ByteRange range);
   // The target is through, and some blocks are still marked here: the end comes when they are not.
   void end_when_clean();
@@ -105,6 +108,7 @@ class Resync {
   Connection& connection_;
   Side side_;
   std::uint32_t tasks_ = 0;
+  bool end_noted_ = false;
   bool stopping_ = false;
   bool ending_ = false;  // the source ends the resync by itself
   std::uint64_t total_blocks_;

@@ -1,5 +1,6 @@
 // Fencing and suspended I/O on two nodes: what is frozen, until when, and what is on the disks
 // then. S2, S3, G3, E1.
+#include "tests/sim/metadata_view.hpp"
 #include "tests/unit/engine/engine_pair.hpp"
 
 namespace replicator {
@@ -73,6 +74,24 @@ class FencingTest : public EngineTest {
   io::BufferPool pool_{1U << 20U, false};
   std::vector<io::BufferPool::Buffer> buffers_;
 };
+
+// A target that ends its resync may take over from that instant: should the source crash in it, its
+// meta data must not say that the peer can not.
+TEST_F(FencingTest, the_source_has_it_on_media_when_the_target_is_current) {
+  up();
+  ASSERT_EQ(promote(first(), true), 0);
+  const sim::MetadataPlaces places{first().disk().size()};
+  first().disk().watch_media(
+      ByteRange(places.bitmap, ByteOffset(first().disk().size().value()) - places.bitmap));
+  sim::MetadataView view(std::as_const(first().disk()));
+  ASSERT_TRUE(until([&] { return state(second()).connection == C::sync_target; }));
+  view.refresh();
+  EXPECT_NE(view.flags() & md_flag_peer_outdated, 0U);
+  ASSERT_TRUE(until([&] { return state(second()).disk == D::up_to_date; }));
+  EXPECT_EQ(name(state(first()).connection), "SyncSource");
+  view.refresh();
+  EXPECT_EQ(view.flags() & md_flag_peer_outdated, 0U);
+}
 
 TEST_F(FencingTest, NoWriteIsAnsweredUntilThePeerIsFenced) {
   answer(first(), 4, Duration::seconds(5));
