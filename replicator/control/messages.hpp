@@ -20,6 +20,8 @@
 //   primary           minor            -                 force
 //   secondary, invalidate, invalidate-remote, outdate, pause-sync, resume-sync: object is a minor
 //   new-current-uuid  minor            -                 clear-bitmap
+//   verify            minor            -                 start, stop
+//   repair            minor            -                 -
 //   down              resource         -                 -
 //   status, show      resource, minor or all
 //   get-gi            minor            -                 -

@@ -131,7 +131,8 @@ Task<Reply> Daemon::carry_out(const Request& request) {
   if (command == "down") co_return co_await down(request);
   if (command == "detach" || command == "invalidate" || command == "invalidate-remote" ||
       command == "outdate" || command == "pause-sync" || command == "resume-sync" ||
-      command == "resize" || command == "new-current-uuid" || command == "verify") {
+      command == "resize" || command == "new-current-uuid" || command == "verify" ||
+      command == "repair") {
     co_return co_await on_volume(request);
   }
   co_return malformed("this command is not offered");
@@ -359,6 +360,10 @@ Task<Reply> Daemon::on_volume(const Request& request) {
     if (!control::read_sectors(value(request, "stop"), stop)) co_return malformed("--stop");
     AdminResult verified = co_await resource.verify(number, start, stop);
     co_return answer(std::move(verified));
+  }
+  if (request.command == "repair") {
+    AdminResult repaired = co_await resource.repair(number);
+    co_return answer(std::move(repaired));
   }
   if (request.command == "outdate") {
     AdminResult outdated = co_await resource.outdate(number);

@@ -5,12 +5,19 @@
 #include <vector>
 
 #include "pollux/undo_commands.hpp"
+#include "pollux/verify_command.hpp"
 
 int main(int count, char** words) {
+  using namespace replicator;
   const std::vector<std::string> arguments(words + 1, words + count);
-  if (!arguments.empty() && arguments[0] == "undo") {
-    return replicator::pollux::run_undo(std::span(arguments).subspan(1), stdout, stderr);
+  const std::string verb = arguments.empty() ? "" : arguments[0];
+  const std::span rest = std::span(arguments).subspan(arguments.empty() ? 0 : 1);
+  if (verb == "undo") return pollux::run_undo(rest, stdout, stderr);
+  if (verb == "verify") {
+    const control::Client client;
+    return pollux::run_verify(rest, stdout, stderr, client);
   }
-  std::fputs(replicator::pollux::undo_usage, stderr);
+  std::fputs(pollux::undo_usage, stderr);
+  std::fputs(pollux::verify_usage, stderr);
   return 2;
 }

@@ -86,6 +86,9 @@ class Resource {
   // Sectors; without a start it goes on where the last one was broken off.
   Task<AdminResult> verify(std::uint32_t number, std::optional<std::uint64_t> start,
                            std::optional<std::uint64_t> stop);
+  // Copies the blocks that are marked on either side from this node to the peer, which must not be
+  // the only Primary. nothing_to_do: none is marked here.
+  Task<AdminResult> repair(std::uint32_t number);
   // Neither waits for another command: what that one waits for may be the I/O that is suspended.
   AdminResult suspend_io(std::uint32_t number);
   AdminResult resume_io(std::uint32_t number);

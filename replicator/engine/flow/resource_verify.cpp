@@ -36,6 +36,33 @@ Task<AdminResult> Resource::verify(std::uint32_t number, std::optional<std::uint
   co_return AdminResult();
 }
 
+// What the verify marked is copied from here to the peer, without a new connection.
+Task<AdminResult> Resource::repair(std::uint32_t number) {
+  io::Semaphore::Take turn(admin_, 1);
+  co_await turn;
+  Volume* target = volume(number);
+  if (target == nullptr) co_return AdminResult(admin_minor_invalid, "unknown minor");
+  if (!target->has_disk()) co_return AdminResult(admin_no_disk);
+  const VolumeState& state = target->state_;
+  if (state.connection < C::connected) {
+    co_return AdminResult(static_cast<std::int32_t>(StateCode::need_connection));
+  }
+  const bool quiet = state.connection == C::connected && state.disk == DiskState::up_to_date &&
+                     state.peer_disk == DiskState::up_to_date &&
+                     (target->backing_->superblock().generations.bitmap & ~1ULL) == 0;
+  if (!quiet) co_return AdminResult(static_cast<std::int32_t>(StateCode::in_transient_state));
+  if (state.role != Role::primary && state.peer_role == Role::primary) {
+    co_return AdminResult(admin_invalid_request,
+                          "the peer is Primary, its content counts: repair from there");
+  }
+  if (target->out_of_sync_blocks() == 0) {
+    co_return AdminResult(static_cast<std::int32_t>(StateCode::nothing_to_do));
+  }
+  const StateCode begun = co_await connection_->send_marked_blocks(*target);
+  co_return static_cast<int>(begun) < 1 ? AdminResult(static_cast<std::int32_t>(begun))
+                                        : AdminResult();
+}
+
 // After each change of a volume's state.
 void Resource::follow_verify(Volume& volume, const VolumeState& before) {
   const VolumeState& now = volume.state_;

@@ -102,6 +102,23 @@ Task<std::optional<ConnectionState>> Connection::resync_marked_blocks(Volume& vo
   co_return ConnectionState::wf_bitmap_s;
 }
 
+// The same while connected, for what a verify marked: the peer decides anew at the sight of a
+// generation that continues its own, as it does when a disk is attached.
+Task<StateCode> Connection::send_marked_blocks(Volume& volume) {
+  const std::optional<ConnectionState> begun = co_await resync_marked_blocks(volume);
+  const bool still = begun && established_ && volume.state_.disk == DiskState::up_to_date &&
+                     volume.state_.connection == ConnectionState::connected;
+  if (!still) co_return StateCode::in_transient_state;
+  StateDelta delta;
+  delta.connection(ConnectionState::wf_bitmap_s);
+  const StateCode code = resource_.change(volume, delta, true);
+  if (static_cast<int>(code) < 1) co_return code;
+  send_state(volume);
+  if (bitmap_volume_ == &volume) forget_bitmap_transfer();
+  link_tasks_.start(send_bitmap(volume));
+  co_return StateCode::success;
+}
+
 // The rules of an ordinary demotion would wait for the end of the handshake that waits for this.
 Task<bool> Resource::give_up_primary() {
   if (role_ != Role::primary) co_return true;

@@ -1,5 +1,6 @@
 // Online verify on two simulated nodes: what differs is found, and nothing else.
 #include "base/prng.hpp"
+#include "engine/admin_codes.hpp"
 #include "tests/unit/engine/engine_pair.hpp"
 
 namespace replicator {
@@ -59,6 +60,38 @@ TEST_F(OnlineVerifyTest, EqualDisksAreFoundEqual) {
     wait_until_verified();
     expect_marked({});
   }
+}
+
+TEST_F(OnlineVerifyTest, WhatWasFoundIsRepairedWithoutANewConnection) {
+  synced();
+  expect_differences();
+  const auto repair = [&](sim::Node& node) { return pair_.run(resource(node).repair(0)).code; };
+  EXPECT_EQ(repair(pair_.n1), static_cast<int>(StateCode::nothing_to_do));
+  rot(pair_.n1, 100 * block_bytes);
+  rot(pair_.n2, 7 * block_bytes);
+  ASSERT_EQ(verify(pair_.n1), 0);
+  wait_until_verified();
+  expect_marked({7, 100});
+  EXPECT_EQ(repair(pair_.n2), admin_invalid_request);  // the Primary's content counts
+  std::array<std::byte, block_bytes> before{};
+  pair_.n1.disk().image().read(ByteOffset(100 * block_bytes), before);
+  ASSERT_EQ(repair(pair_.n1), 0);
+  EXPECT_GT(volume(pair_.n1).state().connection, C::connected);
+  ASSERT_TRUE(write(pair_.n1, 9 * block_bytes, 4096, 0x5a).ok());  // I/O goes on
+  wait_until_synced();
+  expect_equal();
+  expect_marked({});
+  std::array<std::byte, block_bytes> after{};
+  pair_.n2.disk().image().read(ByteOffset(100 * block_bytes), after);
+  EXPECT_EQ(before, after);
+  // Two Secondaries: the node that is asked is the source.
+  ASSERT_EQ(pair_.run(resource(pair_.n1).set_role(Role::secondary, false)).code, 0);
+  rot(pair_.n1, 50 * block_bytes);
+  ASSERT_EQ(verify(pair_.n1), 0);
+  wait_until_verified();
+  ASSERT_EQ(repair(pair_.n2), 0);
+  wait_until_synced();
+  expect_equal();
 }
 
 TEST_F(OnlineVerifyTest, PlantedDifferencesAreFoundAndAReconnectRepairsThem) {
