@@ -220,6 +220,7 @@ class Connection {
   // now the owed generation begins, and they are copied.
   Task<std::optional<ConnectionState>> resync_marked_blocks(Volume& volume);
   Task<StateCode> send_marked_blocks(Volume& volume);
+  Task<void> copy_new_storage(Volume& volume);
   // The handler before a resync; false when it forbids it.
   Task<bool> may_resync(Volume& volume, bool source);
   void log_handshake(const Volume& volume, const HandshakeSide& mine, const HandshakeSide& theirs,

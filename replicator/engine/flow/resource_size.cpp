@@ -197,16 +197,33 @@ Task<Status> Connection::answer_sizes(Volume& volume, Sizes peer, bool grew) {
   }
   const VolumeState& s = volume.state_;
   const bool pending = std::exchange(volume.peer_.resize_pending, false);
-  if (!pending && !(grew && s.connection == C::connected)) co_return Status();
+  const bool able =
+      s.connection == C::connected || s.connection == C::verify_s || s.connection == C::verify_t;
+  if (!pending && !(grew && able)) co_return Status();
   if ((peer.dds_flags & dds_flag_no_resync) != 0) {
     log::info("{}/{} Resync of new storage suppressed with --assume-clean", resource_.name(),
               volume.number());
     co_return Status();
   }
+  if (s.connection == C::verify_s || s.connection == C::verify_t)
+    volume.peer_.grew_in_verify = true;
   if (s.connection != C::connected || s.peer_disk < D::inconsistent || s.disk < D::inconsistent) {
     co_return Status();
   }
   co_return co_await resync_after_grow(volume);
+}
+
+// The verify is over. What it found is copied with the new storage.
+Task<void> Connection::copy_new_storage(Volume& volume) {
+  const VolumeState& s = volume.state_;
+  const bool source = s.role != s.peer_role ? s.role == Role::primary : resolve_conflicts();
+  if (!source || volume.out_of_sync_blocks() == 0) co_return;
+  log::info("{}/{} Resync of new storage after online grow", resource_.name(), volume.number());
+  const StateCode begun = co_await send_marked_blocks(volume);
+  if (static_cast<int>(begun) < 1) {
+    log::warning("{}/{} new storage is not copied: {}", resource_.name(), volume.number(),
+                 text(begun));
+  }
 }
 
 // Diskless: the peer's word is the device's size.

@@ -77,6 +77,12 @@ void Resource::follow_verify(Volume& volume, const VolumeState& before) {
     std::erase_if(volume.retired_verifies_, [](const auto& old) { return old->idle(); });
     volume.retired_verifies_.push_back(std::move(volume.verify_));
   }
+  const bool copies = verifying(before) && now.connection == C::connected && connection_ &&
+                      connection_->established() && volume.peer_.grew_in_verify;
+  if (copies) {
+    volume.peer_.grew_in_verify = false;
+    connection_->link_tasks_.start(connection_->copy_new_storage(volume));
+  }
   if (verifying(now) && !verifying(before) && connection_ && connection_->established()) {
     const bool asking = now.connection == C::verify_s;
     volume.verify_ = std::make_unique<OnlineVerify>(

@@ -56,6 +56,7 @@ struct PeerVolume {
   bool state_sent = false;          // our first P_STATE is out, the handshake is in progress
   bool knows_it_is_behind = false;  // while we are Ahead
   bool only_new_storage = false;    // is what the coming resync copies
+  bool grew_in_verify = false;      // its new storage is copied afterwards
 };
 
 class Volume final : public io::BlockDevice {
