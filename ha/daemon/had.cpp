@@ -177,7 +177,10 @@ Task<bool> Had::start() {
     co_return false;
   }
   log_.write(Severity::info, fmt::format("Heartbeat generation: {}", identity_.generation));
-  if (managing_) co_await groups_.warn_of_active();
+  if (managing_) {
+    const bool idle = co_await groups_.make_idle();
+    if (!idle) co_return false;
+  }
   server_.serve_clients();
   flow_.start();
   after_change();
@@ -223,7 +226,7 @@ void Had::check_quorum() {
 
 void Had::on_message(const Message& message) {
   check_quorum();
-  if (!managing_) return;
+  if (!managing_ || membership_.is_voter(membership::lower_case(message.text("src")))) return;
   compare_resources(message);
   takeover_.message(message, now());
 }

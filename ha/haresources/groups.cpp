@@ -126,15 +126,22 @@ Task<bool> Groups::run(const Resource& resource, Action action) {
   co_return result.exit_code == 0;
 }
 
-Task<void> Groups::warn_of_active() {
+Task<bool> Groups::make_idle() {
   for (const Group& group : groups_) {
-    const Resource& first = group.resources.front();
-    const bool active = co_await running(first);
+    bool active = false;
+    for (const Resource& resource : group.resources) {
+      const bool here = co_await running(resource);
+      if (!here) continue;
+      active = true;
+      log(Severity::error,
+          fmt::format("CRITICAL: Resource {} is active, and should not be!", resource.word));
+      log(Severity::error, "CRITICAL: Non-idle resources can affect data integrity!");
+    }
     if (!active) continue;
-    log(Severity::error,
-        fmt::format("CRITICAL: Resource {} is active, and should not be!", first.word));
-    log(Severity::error, "CRITICAL: Non-idle resources can affect data integrity!");
+    const bool stopped = co_await release(group);
+    if (!stopped) co_return false;
   }
+  co_return true;
 }
 
 }  // namespace ha::haresources

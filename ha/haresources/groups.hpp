@@ -1,5 +1,6 @@
 // Starting and stopping whole groups, in heartbeat's way: left to right, and back.
 //   H3  a stop that fails to the end is reported as such, and nothing is pretended
+//   H10 nothing of a group is running when a node joins
 //   H5  the next resource is started after the one before it, and stopped before it
 #pragma once
 
@@ -41,8 +42,9 @@ class Groups {
 
   // False: a group could not be started (all of it was stopped again), or not be stopped.
   replicator::Task<bool> carry_out(Work work);
-  // Those whose first resource is running although nobody started it here.
-  replicator::Task<void> warn_of_active();
+  // Before this node joins: what is running although nobody started it here is stopped (H10). False
+  // when it can't be.
+  replicator::Task<bool> make_idle();
 
   [[nodiscard]] bool has_local() const noexcept;
 

@@ -183,6 +183,7 @@ void Takeover::on_resource(const Message& message, Instant now) {
     phase_ = Phase::told;
     take_own_at_ = now + config_.patience_at_start;
   }
+  if (both_own()) return start_again("both machines own our resources!");
   const bool says_stable = message.text("isstable") == "1";
   const bool was_stable = other_stable_;
   if (message.has("isstable")) other_stable_ = says_stable;
@@ -196,6 +197,12 @@ void Takeover::on_resource(const Message& message, Instant now) {
     fail_back(now);
   }
   take_orphans();
+}
+
+// As when the other node does not hear this one and took over: one of the two has to let go, and it
+// is the one that hears.
+bool Takeover::both_own() const {
+  return phase_ == Phase::stable && any(held_ & mirrored(other_holds_));
 }
 
 // Take what is our own, unless the other node has it.

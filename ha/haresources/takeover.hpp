@@ -126,6 +126,7 @@ class Takeover {
   void take_orphans();
   void end_standby();
 
+  [[nodiscard]] bool both_own() const;
   void become_stable();
   void acquire_local(bool anyway);
   void take_over_from(const std::string& node);

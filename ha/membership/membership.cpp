@@ -481,6 +481,11 @@ bool Membership::ever_heard(std::string_view node) const {
   return found != peers_.end() && found->second.watch.ever_heard();
 }
 
+bool Membership::is_voter(std::string_view node) const {
+  const auto found = peers_.find(node);
+  return found != peers_.end() && found->second.voter;
+}
+
 bool Membership::no_partner() const {
   return std::all_of(peers_.begin(), peers_.end(), [](const auto& peer) {
     return peer.second.voter || peer.second.left || peer.second.watch.liveness() == Liveness::dead;

@@ -108,6 +108,8 @@ class Membership {
   [[nodiscard]] Result<NodeStatus> status(std::string_view node) const;
   [[nodiscard]] Result<bool> link_up(std::string_view node, std::string_view link) const;
   [[nodiscard]] bool ever_heard(std::string_view node) const;
+  // It said that it counts for quorum only.
+  [[nodiscard]] bool is_voter(std::string_view node) const;
   // No other node that may hold resources is there.
   [[nodiscard]] bool no_partner() const;
   // This node and those that are not dead.

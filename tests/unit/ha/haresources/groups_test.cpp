@@ -98,11 +98,19 @@ TEST_F(GroupsTest, AStopThatFailsOfWhatIsStoppedIsForgiven) {
   EXPECT_NE(log.find("Machine reboot narrowly avoided!"), std::string::npos);
 }
 
-TEST_F(GroupsTest, WhatIsActiveBeforeTheStartIsSaid) {
-  model.active.insert("a");
-  const replicator::sim::World::As as(pair.world, pair.n1.id());
-  pair.run(groups.warn_of_active());
-  EXPECT_NE(log.find("CRITICAL: Resource a is active, and should not be!"), std::string::npos);
+TEST_F(GroupsTest, WhatIsActiveBeforeTheStartIsStopped) {
+  model.active.insert("b");
+  const auto make_idle = [this] {
+    model.calls.clear();
+    const replicator::sim::World::As as(pair.world, pair.n1.id());
+    return pair.run(groups.make_idle());
+  };
+  EXPECT_TRUE(make_idle());
+  EXPECT_EQ(model.calls, "a.status b.status c.status c.stop b.stop a.stop d.status ");
+  EXPECT_NE(log.find("CRITICAL: Resource b is active, and should not be!"), std::string::npos);
+  model.active.insert("d");
+  model.failing["d.stop"] = 1000;
+  EXPECT_FALSE(make_idle());
 }
 
 }  // namespace

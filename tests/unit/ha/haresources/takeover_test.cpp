@@ -135,6 +135,8 @@ class Pair {
   void check() {
     if (partitioned || !sides_[0]->on || !sides_[1]->on) return;
     const Holding both = sides_[0]->active & mirrored(sides_[1]->active);
+    for (const auto& side : sides_)
+      ASSERT_EQ(side->log.find("both machines own"), std::string::npos) << side->log;
     ASSERT_EQ(both, Holding::none) << sides_[0]->log << "---\n" << sides_[1]->log;
   }
 
@@ -308,6 +310,23 @@ TEST(Takeover, AfterAPartitionBothStartAnew) {
   pair.pass(Duration::seconds(12));
   EXPECT_EQ(pair[0].active, Holding::local);
   EXPECT_EQ(pair[1].active, Holding::local);
+}
+
+// Asymmetric loss: node2 does not hear node1 and takes over; node1 hears that.
+TEST(Takeover, WhoHearsThatBothOwnLetsGo) {
+  Pair pair(true);
+  both_start(pair);
+  Message all("resource");
+  all.set("src", "node2").set("rsc_hold", "all").set("rtype", "full").set("isstable", "1");
+  pair.partitioned = true;
+  pair[0].machine->message(all, pair.now);
+  pair.settle();
+  EXPECT_EQ(pair[0].active, Holding::none);
+  EXPECT_NE(pair[0].log.find("both machines own our resources!"), std::string::npos);
+  pair[0].machine->message(all, pair.now);
+  pair.settle();
+  EXPECT_EQ(pair[0].active, Holding::none);
+  EXPECT_EQ(pair[0].machine->resource_status(), "none");
 }
 
 TEST(Takeover, HoldingsAreBits) {
