@@ -298,6 +298,11 @@ void Had::fail_hard() {
 
 Task<void> Had::work_loop() {
   while (!stopping_) {
+    const bool look = options_.monitor > Duration() && now() >= next_look_;
+    if (works_.empty() && look) {
+      co_await look_after_resources();
+      continue;
+    }
     if (works_.empty()) {
       io::Event::Wait wait(work_came_);
       co_await wait;
@@ -309,6 +314,18 @@ Task<void> Had::work_loop() {
     takeover_.work_done(work, good, now());
     after_change();
   }
+}
+
+// Between works, so that nothing is asked while it is being started or stopped.
+Task<void> Had::look_after_resources() {
+  next_look_ = now() + options_.monitor;
+  if (!takeover_.stable() || takeover_.phase() != haresources::Phase::stable) co_return;
+  const Holding held = takeover_.held();
+  const Holding failed = co_await groups_.failed_of(held);
+  // What changed hands meanwhile is not what was asked.
+  if (failed == Holding::none || takeover_.held() != held) co_return;
+  takeover_.resource_failed(failed, now());
+  after_change();
 }
 
 std::string Had::find_script(const std::string& name) const {
@@ -356,6 +373,7 @@ Task<void> Had::keep_house() {
     if (now() >= takeover_.next_tick()) takeover_.tick(now());
     reload_keys();
     after_change();
+    if (options_.monitor > Duration() && now() >= next_look_) work_came_.notify_all();
     io::Op op;
     resting_ = &op;
     reactor_.world().clock.sleep(op, house_keeping);

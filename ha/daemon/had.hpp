@@ -26,6 +26,8 @@ struct HadOptions {
   std::string run_folder = default_run_folder;
   // Searched in this order for the scripts of haresources.
   std::vector<std::string> script_folders;
+  // How often what is held is asked whether it runs; zero: never, as the original.
+  Duration monitor;
   bool voter = false;  // counts for quorum, holds nothing
   bool reboot = true;  // after a stop that failed; else the daemon dies at once
 };
@@ -62,6 +64,7 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
   [[nodiscard]] Instant now() const noexcept;
   replicator::Task<void> work_loop();
   replicator::Task<void> keep_house();
+  replicator::Task<void> look_after_resources();
   replicator::Task<void> say_goodbye();
   void reload_keys();
   replicator::Task<haresources::ActionResult> run(const haresources::Resource& resource,
@@ -96,6 +99,7 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
   std::int64_t keys_changed_ = 0;
   std::deque<haresources::Work> works_;
   replicator::io::Event work_came_;
+  Instant next_look_;
   bool carrying_ = false;
   bool managing_ = false;
   bool leaving_ = false;

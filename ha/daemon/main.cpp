@@ -21,9 +21,11 @@ using replicator::uring::Reactor;
 
 constexpr const char* usage =
     "usage: pollux-had [--foreground] [--config FOLDER] [--state FOLDER] [--run FOLDER]\n"
-    "                  [--scripts FOLDER]... [--voter] [--no-reboot] [--check]\n"
+    "                  [--scripts FOLDER]... [--monitor TIME] [--voter] [--no-reboot] [--check]\n"
     "The failover manager; reads ha.cf, authkeys and haresources in /etc/ha.d.\n"
     "  --scripts    look for resource scripts there first\n"
+    "  --monitor    ask every resource that is held whether it runs, that often (10s, 500ms);\n"
+    "               what failed goes to the other node\n"
     "  --voter      counts for quorum, never holds resources\n"
     "  --no-reboot  a stop that fails ends the daemon at once, the machine goes on\n"
     "  --check      only says whether the configuration is good\n";
@@ -54,6 +56,8 @@ bool parse(int count, char** words, Arguments& arguments) {
     else if (word == "--config" && more) options.config_folder = words[++i];
     else if (word == "--state" && more) options.state_folder = words[++i];
     else if (word == "--run" && more) options.run_folder = words[++i];
+    else if (word == "--monitor" && more && membership::parse_time(words[i + 1], options.monitor))
+      ++i;
     else if (word == "--scripts" && more) options.script_folders.emplace_back(words[++i]);
     else return false;
   }

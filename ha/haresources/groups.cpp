@@ -27,11 +27,6 @@ Groups::Groups(std::string own_node, std::vector<Group> groups, Agents& agents,
       clock_(clock),
       log_(std::move(log)) {}
 
-bool Groups::has_local() const noexcept {
-  return std::any_of(groups_.begin(), groups_.end(),
-                     [&](const Group& group) { return group.node == own_node_; });
-}
-
 std::vector<const Group*> Groups::select(Holding which) const {
   std::vector<const Group*> selected;
   for (const Group& group : groups_) {
@@ -124,6 +119,19 @@ Task<bool> Groups::run(const Resource& resource, Action action) {
     log(Severity::error, fmt::format("Return code {} from {}", result.exit_code, result.path));
   }
   co_return result.exit_code == 0;
+}
+
+Task<Holding> Groups::failed_of(Holding which) {
+  Holding failed = Holding::none;
+  for (const Group* group : select(which)) {
+    for (const Resource& resource : group->resources) {
+      const bool good = co_await running(resource);
+      if (good) continue;
+      log(Severity::error, fmt::format("Resource {} is not running", resource.word));
+      failed = failed | (group->node == own_node_ ? Holding::local : Holding::foreign);
+    }
+  }
+  co_return failed;
 }
 
 Task<bool> Groups::make_idle() {

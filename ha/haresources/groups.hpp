@@ -46,7 +46,8 @@ class Groups {
   // when it can't be.
   replicator::Task<bool> make_idle();
 
-  [[nodiscard]] bool has_local() const noexcept;
+  // Of these groups, the sides on which something is not running.
+  replicator::Task<Holding> failed_of(Holding which);
 
  private:
   [[nodiscard]] std::vector<const Group*> select(Holding which) const;

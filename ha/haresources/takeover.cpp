@@ -111,6 +111,7 @@ void Takeover::node_died(const std::string& node, Instant /*now*/) {
 }
 
 void Takeover::take_over_from(const std::string& node) {
+  partner_there_ = false;
   other_holds_ = Holding::none;
   other_stable_ = true;
   failback_wanted_ = true;
@@ -156,6 +157,7 @@ void Takeover::set_quorum(bool quorum) {
 void Takeover::message(const Message& message, Instant now) {
   if (restarting_) return;
   const std::string_view type = message.type();
+  partner_there_ = true;
   if (type == "starting") return on_starting(now);
   if (type == "resource") return on_resource(message, now);
   if (type == "ask_resources") return on_ask_resources(message, now);
@@ -247,8 +249,8 @@ void Takeover::on_shutdone(const std::string& node) {
 // --- Standby: me, other, done, done ----------------------------------------------------------
 
 bool Takeover::standby(Holding groups, Instant now) {
-  if (!other_stable_ || other_holds_ == Holding::all || phase_ != Phase::stable ||
-      standby_ != Standby::no || working_ != 0 || restarting_ || !any(groups)) {
+  if (!partner_there_ || !other_stable_ || phase_ != Phase::stable || standby_ != Standby::no ||
+      working_ != 0 || restarting_ || !any(groups)) {
     log(Severity::warning, fmt::format("standby request [{}] ignored: resources are in flux, or "
                                        "there is nothing to give up",
                                        text(groups)));
@@ -348,6 +350,15 @@ void Takeover::work_done(const Work& work, bool good, Instant now) {
   else released(work, good, now);
   announce(work.reason.c_str());
   if (shutdown_wanted_) shut_down(now);
+}
+
+void Takeover::resource_failed(Holding groups, Instant now) {
+  const Holding here = groups & held_;
+  if (!any(here) || phase_ != Phase::stable || !stable()) return;
+  log(Severity::error, fmt::format("CRIT: a resource of the {} groups failed", text(here)));
+  if (partner_there_ && standby(here, now)) return;
+  work(WorkKind::release, here, "restart");
+  work(WorkKind::acquire, here, "restart");
 }
 
 void Takeover::acquired(const Work& work, bool good, Instant now) {

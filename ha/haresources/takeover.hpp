@@ -83,6 +83,9 @@ class Takeover {
   // a new start is ordered.
   void start_again(std::string reason);
   void work_done(const Work& work, bool good, Instant now);
+  // Something in these groups, which are held here, stopped running by itself: the other node gets
+  // them, or, when there is none, they are started again.
+  void resource_failed(Holding groups, Instant now);
   void tick(Instant now);
   [[nodiscard]] Instant next_tick() const noexcept;
 
@@ -138,6 +141,7 @@ class Takeover {
   Holding held_ = Holding::none;
   Holding other_holds_ = Holding::none;
   bool other_stable_ = false;
+  bool partner_there_ = false;  // it was heard, and is not dead
   bool failback_wanted_ = false;
   bool quorum_ = true;
   bool announced_ = false;

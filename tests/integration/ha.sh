@@ -1,4 +1,5 @@
-# Sourced by tests of the failover manager: nodes alfa and bravo with two links, and a service address.
+# Sourced by tests of the failover manager: nodes alfa and bravo (or $HA_NODES) with two links, and a service address.
+# KEEPALIVE, DEADTIME, WARNTIME, INITDEAD and AUTO_FAILBACK are for ha.cf.
 #
 #   ha_pair [HA_CF_LINES]      nodes with eth0 (10.77.0.1 and .2) and eth1 (10.77.1.…) at a switch each, which a node
 #                              that dies does not take along; /etc/ha.d written; nothing started
@@ -34,8 +35,9 @@ udpport 694
 bcast eth0
 ucast eth1 10.77.1.1
 ucast eth1 10.77.1.2
+ucast eth1 10.77.1.3
 auto_failback ${AUTO_FAILBACK:-on}
-node alfa bravo
+node $HA_NODES
 ${2:-}
 CONF
   printf 'auth 1\n1 sha1 a-secret-word\n' | node_write "$1" /etc/ha.d/authkeys
@@ -46,12 +48,13 @@ CONF
 
 ha_resources() {
   local node
-  for node in alfa bravo; do
+  for node in $HA_NODES; do
     printf '%s\n' "$@" | node_write $node /etc/ha.d/haresources
   done
 }
 
-ha_number() { if [ "$1" = alfa ]; then echo 1; else echo 2; fi; }
+HA_NODES=${HA_NODES:-alfa bravo}
+ha_number() { case $1 in alfa) echo 1 ;; bravo) echo 2 ;; *) echo 3 ;; esac; }
 
 # Both switches live in a node of their own: its ports are called NODE-eth0 and so on.
 ha_plug() {
@@ -83,7 +86,7 @@ ha_pair() {
     node_exec switch ip link add bridge$net type bridge
     node_exec switch ip link set bridge$net up
   done
-  for node in alfa bravo; do
+  for node in $HA_NODES; do
     node_create $node
     ha_plug $node
     ha_config $node "${1:-}"

@@ -92,6 +92,18 @@ TEST_F(GroupsTest, AStopIsRetriedThenItCounts) {
   EXPECT_TRUE(model.active.contains("a"));
 }
 
+TEST_F(GroupsTest, WhatIsNotRunningIsFound) {
+  EXPECT_TRUE(carry_out(WorkKind::acquire, Holding::all));
+  const auto failed = [this](Holding which) {
+    const replicator::sim::World::As as(pair.world, pair.n1.id());
+    return pair.run(groups.failed_of(which));
+  };
+  EXPECT_EQ(failed(Holding::all), Holding::none);
+  model.active.erase("b");
+  EXPECT_EQ(failed(Holding::all), Holding::local);
+  EXPECT_EQ(failed(Holding::foreign), Holding::none);
+}
+
 TEST_F(GroupsTest, AStopThatFailsOfWhatIsStoppedIsForgiven) {
   model.failing["b.stop"] = 1000;
   EXPECT_TRUE(carry_out(WorkKind::release, Holding::local));

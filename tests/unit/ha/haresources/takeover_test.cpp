@@ -329,6 +329,26 @@ TEST(Takeover, WhoHearsThatBothOwnLetsGo) {
   EXPECT_EQ(pair[0].machine->resource_status(), "none");
 }
 
+TEST(Takeover, WhatFailedGoesToTheOtherNodeOrIsStartedAgain) {
+  Pair pair(true);
+  both_start(pair);
+  pair[0].machine->resource_failed(Holding::foreign, pair.now);
+  pair.settle();
+  EXPECT_EQ(pair[0].active, Holding::local);
+  pair[0].machine->resource_failed(Holding::local, pair.now);
+  pair.settle();
+  EXPECT_EQ(pair[0].active, Holding::none);
+  EXPECT_EQ(pair[1].active, Holding::all);
+  pair.pass(Duration::seconds(100));
+  EXPECT_EQ(pair[1].active, Holding::all);
+  pair.power_cut(0);
+  pair.death_noticed(1);
+  pair[1].active = Holding::local;
+  pair[1].machine->resource_failed(Holding::foreign, pair.now);
+  pair.settle();
+  EXPECT_EQ(pair[1].active, Holding::all);
+}
+
 TEST(Takeover, HoldingsAreBits) {
   EXPECT_EQ(mirrored(Holding::local), Holding::foreign);
   EXPECT_EQ(mirrored(Holding::all), Holding::all);
