@@ -82,6 +82,15 @@ haresources::TakeoverConfig takeover_config(const Configuration& configuration) 
   return config;
 }
 
+// What a script said, in one line of the log.
+std::string one_line(std::string_view output) {
+  std::string line(output.substr(0, 400));
+  for (char& c : line) {
+    if (c == '\n' || c == '\r' || c == '\0') c = ' ';
+  }
+  return line;
+}
+
 std::string digest_of(const std::vector<haresources::Group>& groups) {
   std::string all;
   for (const haresources::Group& group : groups)
@@ -209,6 +218,9 @@ void Had::on_event(const membership::Event& event) {
     case EventKind::communication_up: return takeover_.communication_up(alone, now());
     case EventKind::node_died:
       if (!is_ping_node(event.node) && !event.left && alone) takeover_.node_died(event.node, now());
+      return;
+    case EventKind::node_restarted:
+      if (!membership_.is_voter(event.node)) takeover_.partner_restarted();
       return;
     case EventKind::returned: return takeover_.start_again("the cluster was partitioned");
     case EventKind::was_paused:
@@ -360,6 +372,9 @@ Task<haresources::ActionResult> Had::run(const haresources::Resource& resource,
   executor::ScriptResult ended = co_await executor::run_script(reactor_, std::move(call));
   result.exit_code = ended.timed_out ? 124 : ended.exit_code;
   result.output = std::move(ended.output);
+  if (!asks && !ended.good() && !result.output.empty()) {
+    log_.write(Severity::info, fmt::format("{} said: {}", result.path, one_line(result.output)));
+  }
   if (ended.timed_out) {
     log_.write(Severity::error, fmt::format("{} took too long and was killed", result.path));
   }

@@ -4,10 +4,12 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <utility>
 
@@ -20,6 +22,10 @@ using replicator::Task;
 using replicator::uring::Reactor;
 
 namespace {
+
+// What a script may write before it is stopped from writing more; looked at now and then.
+constexpr std::size_t output_memory = 4U << 20U;
+constexpr Duration look_every = Duration::milliseconds(200);
 
 struct Process {
   pid_t pid = 0;
@@ -36,15 +42,16 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
   return list;
 }
 
-// A file in memory, not a pipe: a service that the script leaves running may keep it open for ever
-// and nobody waits for it. It cannot grow, so what is written beyond its size is refused.
-int open_output() {
-  const int fd = memfd_create("script-output", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-  if (fd < 0) return -1;
-  if (ftruncate(fd, static_cast<off_t>(output_limit)) == 0) {
-    fcntl(fd, F_ADD_SEALS, F_SEAL_GROW | F_SEAL_SHRINK);
-  }
-  return fd;
+// A file in memory, not a pipe: a service that the script leaves running may keep it open for ever,
+// and neither waits for a reader nor dies of its absence.
+int open_output() { return memfd_create("script-output", MFD_CLOEXEC | MFD_ALLOW_SEALING); }
+
+// From now on what is written to it is refused.
+void seal_output(int fd) { fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW); }
+
+bool too_much(int fd) {
+  struct stat about{};
+  return fstat(fd, &about) == 0 && about.st_size > static_cast<off_t>(output_memory);
 }
 
 int spawn(const ScriptCall& call, Process& process) {
@@ -87,12 +94,13 @@ void start(const ScriptCall& call, Process& process) {
   ::waitpid(process.pid, nullptr, 0);
 }
 
-std::string read_output(int fd) {
-  const off_t written = lseek(fd, 0, SEEK_CUR);
-  if (written <= 0) return std::string();
-  std::string output(static_cast<std::size_t>(written), '\0');
+// The beginning; nothing of it stays in memory.
+std::string take_output(int fd) {
+  std::string output(output_limit, '\0');
   const ssize_t got = pread(fd, output.data(), output.size(), 0);
   output.resize(got < 0 ? 0 : static_cast<std::size_t>(got));
+  if (ftruncate(fd, 0) != 0) output += "\n(the output could not be given back)";
+  seal_output(fd);
   return output;
 }
 
@@ -104,14 +112,24 @@ int reap(const Process& process) {
 
 struct Limit {
   io::Op op;
+  Instant end;
   bool reached = false;
+  bool over = false;  // the script has ended
 };
 
-Task<void> limit_time(Limit& limit, const Process& process) {
-  const std::int32_t woken = co_await limit.op;
-  if (woken != 0) co_return;
-  limit.reached = true;
-  ::kill(-process.pid, SIGKILL);
+// Time and output.
+Task<void> limit_script(Limit& limit, const Process& process, io::Clock& clock) {
+  while (!limit.over) {
+    if (too_much(process.output_fd)) seal_output(process.output_fd);
+    if (clock.now() >= limit.end) {
+      limit.reached = true;
+      ::kill(-process.pid, SIGKILL);
+      co_return;
+    }
+    const Instant next = std::min(limit.end, clock.now() + look_every);
+    clock.sleep_until(limit.op, next);
+    co_await limit.op;
+  }
 }
 
 }  // namespace
@@ -130,16 +148,17 @@ Task<ScriptResult> run_script(Reactor& reactor, ScriptCall call) {
   Limit limit;
   io::Gate gate;
   io::Clock& clock = reactor.world().clock;
-  clock.sleep(limit.op, call.deadline);
-  gate.start(limit_time(limit, process));
+  limit.end = clock.now() + call.deadline;
+  gate.start(limit_script(limit, process, clock));
   io::Op gone;
   reactor.poll_readable(gone, process.process_fd);
   co_await gone;
   result.exit_code = reap(process);
+  limit.over = true;
   clock.wake(limit.op);
   co_await gate.close();
   result.timed_out = limit.reached;
-  result.output = read_output(process.output_fd);
+  result.output = take_output(process.output_fd);
   ::close(process.process_fd);
   ::close(process.output_fd);
   co_return result;

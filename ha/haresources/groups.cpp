@@ -106,7 +106,8 @@ Task<bool> Groups::stop(const Resource& resource) {
 
 Task<bool> Groups::running(const Resource& resource) {
   const ActionResult result = co_await agents_.run(resource, Action::status);
-  co_return result.found&& says_running(result.output);
+  const bool runs = result.found && says_running(result.output);
+  co_return runs;
 }
 
 Task<bool> Groups::run(const Resource& resource, Action action) {

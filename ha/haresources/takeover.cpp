@@ -79,9 +79,10 @@ void Takeover::announce(const char* why) {
 
 // --- Start, death, partition -----------------------------------------------------------------
 
-void Takeover::communication_up(bool alone, Instant /*now*/) {
+void Takeover::communication_up(bool alone, Instant now) {
   if (phase_ == Phase::shutdown) return;
   restarting_ = false;
+  repeat_at_ = now + config_.repeat_every;
   phase_ = Phase::starting;
   other_holds_ = Holding::none;
   other_stable_ = false;
@@ -127,6 +128,15 @@ void Takeover::take_over_from(const std::string& node) {
     work(WorkKind::acquire, Holding::local, "req_our_resources()");
   }
   send_held(true, "");
+}
+
+void Takeover::partner_restarted() {
+  if (phase_ == Phase::shutdown || phase_ == Phase::init) return;
+  partner_there_ = true;
+  other_stable_ = false;
+  other_holds_ = Holding::none;
+  standby_ = Standby::no;
+  standby_until_ = Instant::never();
 }
 
 void Takeover::start_again(std::string reason) {
@@ -196,8 +206,8 @@ void Takeover::on_resource(const Message& message, Instant now) {
       acquire_local(false);
     }
     send_held(phase_ == Phase::stable, "");
-    fail_back(now);
   }
+  if (other_stable_) fail_back(now);
   take_orphans();
 }
 
@@ -232,9 +242,9 @@ void Takeover::take_orphans() {
 
 void Takeover::fail_back(Instant now) {
   const bool wanted = failback_wanted_ && config_.auto_failback && any(held_ & Holding::foreign);
-  if (phase_ != Phase::stable) return;
+  if (phase_ != Phase::stable || working_ != 0 || standby_ != Standby::no) return;
   failback_wanted_ = false;
-  if (!wanted || standby_ != Standby::no) return;
+  if (!wanted) return;
   standby_begins_here(Holding::foreign, now);
 }
 
@@ -424,10 +434,14 @@ void Takeover::shut_down(Instant /*now*/) {
 // --- Time ------------------------------------------------------------------------------------
 
 Instant Takeover::next_tick() const noexcept {
-  return std::min({take_own_at_, standby_until_, give_back_at_});
+  return std::min({take_own_at_, standby_until_, give_back_at_, repeat_at_});
 }
 
 void Takeover::tick(Instant now) {
+  if (now >= repeat_at_) {
+    repeat_at_ = now + config_.repeat_every;
+    if (phase_ == Phase::stable && stable() && partner_there_) send_held(true, "");
+  }
   if (now >= take_own_at_ && phase_ == Phase::told) {
     log(Severity::info, "local resource transition completed.");
     become_stable();

@@ -48,6 +48,8 @@ struct TakeoverConfig {
   Duration patience_at_start = Duration::seconds(10);
   Duration patience_for_reply = Duration::seconds(10);
   Duration patience_for_resources = Duration::seconds(3600);
+  // A settled node repeats what it holds, for who missed it.
+  Duration repeat_every = Duration::seconds(5);
 };
 
 enum class WorkKind : std::uint8_t { acquire, release };
@@ -79,6 +81,9 @@ class Takeover {
   void message(const membership::Message& message, Instant now);
   // The last of those nodes died.
   void node_died(const std::string& node, Instant now);
+  // The other node began a new generation; what it said before is void, and what it says now may
+  // have been missed.
+  void partner_restarted();
   // After a partition, or when this node was not running for a while: everything is released, then
   // a new start is ordered.
   void start_again(std::string reason);
@@ -149,6 +154,7 @@ class Takeover {
   Holding standby_groups_ = Holding::none;  // as seen from the node that gives them up
   Instant standby_until_ = Instant::never();
   Instant take_own_at_ = Instant::never();
+  Instant repeat_at_ = Instant::never();
   std::size_t working_ = 0;
   bool restarting_ = false;
   // Groups that could not be started here: given to the other node once, never in a circle (H12).

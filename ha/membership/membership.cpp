@@ -388,8 +388,11 @@ void Membership::forgive_pause(Instant now) {
     peer.watch.forgive(pause);
   for (auto& [name, ping] : pings_)
     ping.watch.forgive(pause);
-  log(Severity::warning, fmt::format("This node was not running for {} ms{}", pause.milliseconds(),
-                                     pause >= config_.deadtime ? " (> deadtime)" : ""));
+  if (pause > config_.warntime) {
+    log(Severity::warning,
+        fmt::format("This node was not running for {} ms{}", pause.milliseconds(),
+                    pause >= config_.deadtime ? " (> deadtime)" : ""));
+  }
   if (pause >= config_.deadtime) event(Event{EventKind::was_paused, config_.own_name});
 }
 

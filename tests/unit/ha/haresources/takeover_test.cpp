@@ -349,6 +349,20 @@ TEST(Takeover, WhatFailedGoesToTheOtherNodeOrIsStartedAgain) {
   EXPECT_EQ(pair[1].active, Holding::all);
 }
 
+TEST(Takeover, WhatWasMissedIsSaidAgain) {
+  Pair pair(true);
+  both_start(pair);
+  pair.power_cut(0);
+  pair.death_noticed(1);
+  pair.partitioned = true;
+  pair.boot(0, false);
+  pair.partitioned = false;
+  pair[1].machine->partner_restarted();
+  pair.pass(Duration::seconds(20));
+  EXPECT_EQ(pair[0].active, Holding::local);
+  EXPECT_EQ(pair[1].active, Holding::local);
+}
+
 TEST(Takeover, HoldingsAreBits) {
   EXPECT_EQ(mirrored(Holding::local), Holding::foreign);
   EXPECT_EQ(mirrored(Holding::all), Holding::all);
