@@ -362,6 +362,7 @@ Task<haresources::ActionResult> Had::run(const haresources::Resource& resource,
   call.path = result.path;
   call.arguments = resource.arguments;
   call.arguments.emplace_back(text(action));
+  call.environment.push_back("PATH=" + options_.path);
   call.environment.push_back("HA_CURHOST=" + configuration_.own_node);
   const bool asks = action == haresources::Action::status;
   call.deadline = asks ? status_deadline : action_deadline;

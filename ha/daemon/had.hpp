@@ -26,6 +26,7 @@ struct HadOptions {
   std::string run_folder = default_run_folder;
   // Searched in this order for the scripts of haresources.
   std::vector<std::string> script_folders;
+  std::string path;  // PATH of the scripts
   // How often what is held is asked whether it runs; zero: never, as the original.
   Duration monitor;
   bool voter = false;  // counts for quorum, holds nothing

@@ -65,6 +65,9 @@ bool parse(int count, char** words, Arguments& arguments) {
        {"/etc/ha.d/resource.d", "/etc/init.d", "/etc/rc.d", "/etc/rc.d/init.d"})
     options.script_folders.emplace_back(folder);
   options.script_folders.push_back(beside_program("/../share/pollux/resource.d"));
+  // What was installed together is used together.
+  options.path =
+      beside_program("") + ":/usr/local/sbin:/usr/local/bin:/sbin:/usr/sbin:/bin:/usr/bin";
   return true;
 }
 

@@ -57,8 +57,7 @@ bool too_much(int fd) {
 int spawn(const ScriptCall& call, Process& process) {
   std::vector<std::string> arguments{call.path};
   arguments.insert(arguments.end(), call.arguments.begin(), call.arguments.end());
-  std::vector<std::string> environment{
-      "PATH=/usr/local/sbin:/usr/local/bin:/sbin:/usr/sbin:/bin:/usr/bin", "HOME=/", "LANG=C"};
+  std::vector<std::string> environment{"HOME=/", "LANG=C"};
   environment.insert(environment.end(), call.environment.begin(), call.environment.end());
   posix_spawn_file_actions_t files;
   posix_spawnattr_t attributes;

@@ -15,7 +15,8 @@ namespace ha::executor {
 struct ScriptCall {
   std::string path;
   std::vector<std::string> arguments;
-  std::vector<std::string> environment;  // "NAME=value", beside PATH, HOME and LANG
+  // "NAME=value", beside HOME and LANG; all that the script gets.
+  std::vector<std::string> environment;
   Duration deadline = Duration::seconds(60);
 };
 

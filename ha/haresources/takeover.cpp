@@ -363,7 +363,8 @@ void Takeover::work_done(const Work& work, bool good, Instant now) {
 }
 
 void Takeover::resource_failed(Holding groups, Instant now) {
-  const Holding here = groups & held_;
+  // What did not start here is known to be down, and where it goes is decided already.
+  const Holding here = without(groups & held_, failed_);
   if (!any(here) || phase_ != Phase::stable || !stable()) return;
   log(Severity::error, fmt::format("CRIT: a resource of the {} groups failed", text(here)));
   if (partner_there_ && standby(here, now)) return;

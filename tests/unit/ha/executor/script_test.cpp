@@ -19,7 +19,7 @@ class Script : public testing::Test {
     ScriptCall call;
     call.path = "/bin/sh";
     call.arguments = {"-c", std::move(script), "sh", "argument"};
-    call.environment = {"HA_CURHOST=node1"};
+    call.environment = {"PATH=/bin:/usr/bin", "HA_CURHOST=node1"};
     call.deadline = deadline;
     return reactor_->run_task(run_script(*reactor_, std::move(call)));
   }
