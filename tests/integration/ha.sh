@@ -4,7 +4,7 @@
 #   ha_pair [HA_CF_LINES]      nodes with eth0 (10.77.0.1 and .2) and eth1 (10.77.1.…) at a switch each, which a node
 #                              that dies does not take along; /etc/ha.d written; nothing started
 #   ha_boot NODE               power on after node_kill, cables plugged
-#   cut NODE [IF], mend NODE [IF]   the switch drops everything from and to the node on that interface
+#   sever NODE [IF], mend NODE [IF]   the switch drops everything from and to the node on that interface
 #   ha_resources LINE...       another /etc/ha.d/haresources on both nodes
 #   had NODE [OPTION...]       starts pollux-had; its log is $WORK/NODE/ha.log
 #   stop_had NODE              asks it to end, and waits for that
@@ -73,7 +73,7 @@ ha_boot() {
   node_boot "$1"
   ha_plug "$1"
 }
-cut() { node_exec switch ip link set "$1-${2:-eth0}" nomaster; }
+sever() { node_exec switch ip link set "$1-${2:-eth0}" nomaster; }
 mend() {
   local interface=${2:-eth0}
   node_exec switch ip link set "$1-$interface" master "bridge${interface#eth}"
