@@ -297,14 +297,17 @@ void Had::begin_new_generation() {
 }
 
 // A resource that could not be stopped may still be used here: the other node may have it only when
-// this one is certainly off.
+// this one is certainly off. Nothing is flushed before, as that may hang on the very thing that
+// could not be stopped.
 void Had::fail_hard() {
-  log_.write(Severity::error, "CRIT: Killing heartbeat ungracefully!");
-  std::fflush(nullptr);
-  if (options_.reboot) {
-    sync();
-    ::reboot(LINUX_REBOOT_CMD_RESTART);
+  if (!options_.reboot) {
+    log_.write(Severity::error,
+               "CRIT: this node goes on, and keeps what it could not stop: nothing is handed over");
+    return;
   }
+  log_.write(Severity::error, "CRIT: Killing heartbeat ungracefully!");
+  ::reboot(LINUX_REBOOT_CMD_RESTART);
+  // Not permitted: the other node hears nothing any more and takes over, as if this one were off.
   _exit(70);
 }
 

@@ -30,7 +30,7 @@ struct HadOptions {
   // How often what is held is asked whether it runs; zero: never, as the original.
   Duration monitor;
   bool voter = false;  // counts for quorum, holds nothing
-  bool reboot = true;  // after a stop that failed; else the daemon dies at once
+  bool reboot = true;  // after a stop that failed; else the resource is blocked here
 };
 
 class Had final : replicator::control::CommandHandler, haresources::Agents {

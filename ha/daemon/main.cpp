@@ -27,7 +27,8 @@ constexpr const char* usage =
     "  --monitor    ask every resource that is held whether it runs, that often (10s, 500ms);\n"
     "               what failed goes to the other node\n"
     "  --voter      counts for quorum, never holds resources\n"
-    "  --no-reboot  a stop that fails ends the daemon at once, the machine goes on\n"
+    "  --no-reboot  a stop that fails does not reboot the machine: what could not be stopped stays "
+    "here\n"
     "  --check      only says whether the configuration is good\n";
 
 struct Arguments {
