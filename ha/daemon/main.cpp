@@ -1,4 +1,5 @@
 // pollux-had: the failover manager of one node.
+#include <sched.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
@@ -94,6 +95,16 @@ Task<void> watch_signals(Reactor& reactor, int fd, Had& had) {
   }
 }
 
+// A node that is too busy to send is taken for dead. What it starts is not to inherit that.
+void go_realtime(const membership::HaCf& cf, Log& log) {
+  if (!cf.realtime) return;
+  sched_param parameters{};
+  parameters.sched_priority = static_cast<int>(cf.realtime_priority);
+  if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &parameters) != 0) {
+    log.write(membership::Severity::warning, "realtime scheduling is not permitted");
+  }
+}
+
 int serve(Arguments arguments, Configuration configuration, Log& log) {
   sigset_t signals;
   sigemptyset(&signals);
@@ -120,6 +131,7 @@ int serve(Arguments arguments, Configuration configuration, Log& log) {
   if (mlockall(MCL_CURRENT | MCL_FUTURE) != 0) {
     log.write(membership::Severity::warning, "memory can't be locked");
   }
+  go_realtime(configuration.cf, log);
   Had had(**reactor, std::move(arguments.options), std::move(configuration), std::move(*identity),
           log);
   if (!(*reactor)->run_task(had.start())) return 6;

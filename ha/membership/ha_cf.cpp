@@ -37,16 +37,23 @@ std::optional<bool> parse_bool(std::string_view text) {
 
 // Accepted, and without effect here: they concern parts of heartbeat that this program does not
 // have.
-constexpr std::string_view ignored[] = {
-    "cluster",       "autojoin",       "baud",         "serial",
-    "use_logd",      "conn_logd_time", "syslogmsgfmt", "compression",
-    "msgfmt",        "realtime",       "rtprio",       "compression_threshold",
-    "memreserve",    "coredumps",      "coreroot",     "env",
-    "use_apphbd",    "crm_daemon_dir", "apiauth",      "traditional_compression",
-    "failfast",      "watchdog",       "hbversion",    "record_config_changes",
-    "quorum_server", "hbaping",        "rds",          "record_pengine_inputs",
-    "tipc",          "mcast6",         "ucast6",       "enable_config_writes",
-    "ping6",         "stonith_host",   "stonith",      "crmd_spawns_pengine"};
+constexpr std::string_view ignored[] = {"cluster",       "autojoin",
+                                        "baud",          "serial",
+                                        "use_logd",      "conn_logd_time",
+                                        "syslogmsgfmt",  "compression",
+                                        "msgfmt",        "compression_threshold",
+                                        "memreserve",    "coredumps",
+                                        "coreroot",      "env",
+                                        "use_apphbd",    "crm_daemon_dir",
+                                        "apiauth",       "traditional_compression",
+                                        "failfast",      "watchdog",
+                                        "hbversion",     "record_config_changes",
+                                        "quorum_server", "hbaping",
+                                        "rds",           "record_pengine_inputs",
+                                        "tipc",          "mcast6",
+                                        "ucast6",        "enable_config_writes",
+                                        "ping6",         "stonith_host",
+                                        "stonith",       "crmd_spawns_pengine"};
 
 class Reader {
  public:
@@ -98,9 +105,10 @@ class Reader {
   }
 
   bool read_flag(const std::string& name, const Words& values) {
-    if (name == "log_badpack") {
+    if (name == "log_badpack" || name == "realtime") {
       const auto value = values.size() == 1 ? parse_bool(values[0]) : std::nullopt;
-      if (value) file_.config.log_bad_packets = *value;
+      bool& place = name == "realtime" ? file_.config.realtime : file_.config.log_bad_packets;
+      if (value) place = *value;
       else bad_value(name, values);
       return true;
     }
@@ -245,6 +253,7 @@ class Reader {
       config.uuid_from_name = values[0] == "nodename";
     else if (name == "hbgenmethod" || name == "uuidfrom") bad_value(name, values);
     else if (name == "hopfudge") read_number(name, values, 0, 255, config.hopfudge);
+    else if (name == "rtprio") read_number(name, values, 1, 99, config.realtime_priority);
     else if (name == "debug") read_number(name, values, 0, 255, config.debug);
     else if (name == "max_rexmit_delay")
       read_number(name, values, 50, 60000, config.max_rexmit_delay_ms);

@@ -58,6 +58,8 @@ struct HaCf {
   AutoFailback auto_failback = AutoFailback::legacy;
   bool pacemaker = false;
   bool log_bad_packets = true;
+  bool realtime = true;
+  std::uint32_t realtime_priority = 1;
   bool generation_from_time = false;
   bool uuid_from_name = false;
   std::string log_facility;

@@ -27,10 +27,10 @@ ha_config() { # NODE EXTRA_LINES
   node_write "$1" /etc/ha.d/ha.cf << CONF
 logfile $WORK/$1/ha.log
 logfacility none
-keepalive ${KEEPALIVE:-100ms}
-deadtime ${DEADTIME:-500ms}
-warntime ${WARNTIME:-250ms}
-initdead ${INITDEAD:-4}
+keepalive ${KEEPALIVE:-200ms}
+deadtime ${DEADTIME:-2}
+warntime ${WARNTIME:-1}
+initdead ${INITDEAD:-10}
 udpport 694
 bcast eth0
 ucast eth1 10.77.1.1

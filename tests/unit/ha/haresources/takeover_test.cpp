@@ -16,9 +16,9 @@ using membership::Message;
 
 // One node: its state machine, and what its scripts have really started.
 struct Side {
-  explicit Side(const std::string& name, bool auto_failback) : name(name) {
+  explicit Side(const std::string& own_name, bool auto_failback) : name(own_name) {
     TakeoverConfig config;
-    config.own_name = name;
+    config.own_name = own_name;
     config.auto_failback = auto_failback;
     machine = std::make_unique<Takeover>(config);
   }
