@@ -100,7 +100,11 @@ void Cluster::died(std::size_t which) {
     clients_open_ = false;
     switching_ = false;
   }
-  if (promoting_ == which) promoting_ = nobody;
+  if (promoting_ == which) {
+    // Whether its generation was on media yet or not, nothing was written into it.
+    if (!nodes_[other(which)].lacks) nodes_[other(which)].stale = stale_before_;
+    promoting_ = nobody;
+  }
   Member& member = nodes_[which];
   member.seen = VolumeState();
   member.bad_since = Instant::never();
@@ -499,6 +503,7 @@ void Cluster::manage_role() {
 
 void Cluster::promote(std::size_t which) {
   promoting_ = which;
+  stale_before_ = nodes_[other(which)].stale;
   replica(which)->command(Verb::primary);
 }
 

@@ -182,7 +182,8 @@ class Cluster final : public Application::Observer {
   Prng prng_;
   std::size_t primary_ = nobody;
   std::size_t promoting_ = nobody;
-  bool resizing_ = false;  // the disks have grown, the device has not
+  bool stale_before_ = false;  // the peer of the one that is being promoted
+  bool resizing_ = false;      // the disks have grown, the device has not
   bool clients_open_ = false;
   bool clients_stopped_ = false;
   bool switching_ = false;
