@@ -324,6 +324,7 @@ void Cluster::answered(NodeId node_id, ByteRange range, Instant began) {
   // A target may have finished its resync before its source hears of that. Without protocol C the
   // write may still be on its way to the disk.
   const bool under_way = options_.replica.net.protocol != WireProtocol::c &&
+                         state.connection >= ConnectionState::connected &&
                          nodes_[other(which)].seen.connection >= ConnectionState::connected;
   const bool ahead_of_news = node(other(which)).running() &&
                              nodes_[other(which)].seen.disk == DiskState::up_to_date &&

@@ -79,7 +79,11 @@ Task<AdminResult> Resource::promote(bool force) {
     }
     promoted.push_back(each.get());
     const Status settled_here = co_await settle_promotion(*each, forced);
-    if (!settled_here.ok()) co_return AdminResult(admin_meta_io, "cannot write the superblock");
+    if (!settled_here.ok()) {
+      for (Volume* volume : promoted)
+        co_await demote_volume(*volume);
+      co_return AdminResult(admin_meta_io, "cannot write the superblock");
+    }
   }
   role_ = Role::primary;
   changed.notify_all();

@@ -103,6 +103,19 @@ TEST_F(DiskFailureTest, the_primary_s_disk_fails_under_load) {
   attach_again_and_compare(pair_.n1);
 }
 
+// Half a promotion would keep the peer from ever being Primary.
+TEST_F(DiskFailureTest, a_promotion_that_the_disk_refuses_leaves_a_secondary) {
+  up();
+  ASSERT_EQ(pair_.run(resource(pair_.n1).set_role(Role::primary, true)).code, 0);
+  wait_until_synced();
+  ASSERT_EQ(pair_.run(resource(pair_.n1).set_role(Role::secondary, false)).code, 0);
+  fail_writes(pair_.n1);
+  EXPECT_NE(pair_.run(resource(pair_.n1).set_role(Role::primary, false)).code, 0);
+  EXPECT_EQ(name(volume(pair_.n1).state().role), "Secondary");
+  EXPECT_EQ(pair_.run(resource(pair_.n2).set_role(Role::primary, false)).code, 0);
+  EXPECT_EQ(name(volume(pair_.n1).state().peer_role), "Primary");
+}
+
 TEST_F(DiskFailureTest, the_secondary_s_disk_fails_under_load) {
   primary_with_load();
   fail_writes(pair_.n2);
