@@ -101,8 +101,8 @@ void Cluster::died(std::size_t which) {
     switching_ = false;
   }
   if (promoting_ == which) {
-    // Whether its generation was on media yet or not, nothing was written into it.
-    if (!nodes_[other(which)].lacks) nodes_[other(which)].stale = stale_before_;
+    // Its generation may be on media or not; nothing was written into it.
+    nodes_[other(which)].outdone = nodes_[other(which)].stale && !stale_before_;
     promoting_ = nobody;
   }
   Member& member = nodes_[which];
@@ -289,7 +289,7 @@ bool Cluster::resolve_split_brain() noexcept {
 
 void Cluster::sync_begins(std::size_t target) {
   const std::size_t source = other(target);
-  if (nodes_[source].stale) {
+  if (nodes_[source].stale && (nodes_[source].lacks || !nodes_[source].outdone)) {
     world_.fail(FailureKind::safety, "G1",
                 fmt::format("{} becomes sync target of {}, which lacks an answered write: {}",
                             node(target).name(), node(source).name(), describe()));
@@ -304,6 +304,7 @@ void Cluster::agree() {
   ever_in_sync_ = true;
   nodes_[0].stale = nodes_[1].stale = false;
   nodes_[0].lacks = nodes_[1].lacks = false;
+  nodes_[0].outdone = nodes_[1].outdone = false;
   application_.may_write_up_to(std::min(replica(0)->size(), replica(1)->size()));
   nodes_[0].discards = nodes_[1].discards = false;
   if (primary_ != nobody) {
@@ -518,6 +519,7 @@ void Cluster::promoted(std::size_t which) {
     return;
   }
   primary_ = which;
+  nodes_[other(which)].outdone = false;
   if (replica(which)->state().disk == DiskState::up_to_date) {
     const std::string wrong =
         oracle_.check_image(node(which).disk().image(), world_.now(), nodes_[which].weak_since);

@@ -123,8 +123,9 @@ class Cluster final : public Application::Observer {
     VolumeState seen;       // as last observed
     bool attached = false;  // the boot commands, done
     bool configured = false;
-    bool stale = false;  // lacks an answered write, or the generation that one would belong to
-    bool lacks = false;  // lacks an answered write
+    bool stale = false;    // lacks an answered write, or the generation that one would belong to
+    bool lacks = false;    // lacks an answered write
+    bool outdone = false;  // stale only for a promotion that a crash of the peer broke off
     Instant bad_since = Instant::never();      // its disk is not UpToDate
     Instant no_data_since = Instant::never();  // neither is the peer's, as it knows
     Instant weak_since = Oracle::strong();

@@ -207,6 +207,8 @@ class Connection {
   static HandshakeSide peer_side(const Volume& volume, const VolumeState& peer,
                                  DiskState peer_disk);
   [[nodiscard]] HandshakeTerms terms() const;
+  // Of a disk that is being attached.
+  [[nodiscard]] static bool holds_data_in_use(const Volume& volume);
   [[nodiscard]] bool handshake_needed(const Volume& volume, const VolumeState& peer) const;
   Task<std::optional<ConnectionState>> decide_resync(Volume& volume, const VolumeState& peer,
                                                      DiskState peer_disk);

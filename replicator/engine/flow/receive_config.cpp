@@ -302,6 +302,15 @@ Task<Status> Connection::receive_state(ConstBytes payload, Volume& volume) {
       co_return stand_alone("the handshake was refused");
     }
   }
+  // No handshake, because the peer's disk went as well: what this one holds may be old.
+  if (volume.state_.disk == D::negotiating && peer_disk < D::negotiating &&
+      !holds_data_in_use(volume)) {
+    log::error("{}/{} the disk holds another generation than the data in use", resource_.name(),
+               volume.number());
+    StateDelta refused;
+    refused.disk(D::failed);
+    resource_.change(volume, refused, true);
+  }
   const Status applied = co_await apply_peer_state(volume, peer, peer_disk, next);
   if (applied.ok() && attach_refused && established_) {
     // Nothing changes here, so nothing else would tell the peer: it would negotiate for good (L1).
@@ -309,6 +318,12 @@ Task<Status> Connection::receive_state(ConstBytes payload, Volume& volume) {
     send_state(volume);
   }
   co_return applied;
+}
+
+bool Connection::holds_data_in_use(const Volume& volume) {
+  if (volume.state_.role != Role::primary || volume.exposed_uuid_ == 0) return true;
+  return !volume.peer_has_newer_ &&
+         same_generation(volume.exposed_uuid_, volume.backing_->superblock().generations.current);
 }
 
 bool Connection::handshake_needed(const Volume& volume, const VolumeState& peer) const {

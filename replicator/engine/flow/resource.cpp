@@ -166,7 +166,9 @@ void Resource::duties_at_once(Volume& volume, const VolumeState& before, const D
   if (duties.clear_crashed_primary) volume.crashed_primary_ = false;
   Connection* connection = connection_.get();
   if (connection == nullptr || !connection->established()) return;
-  if (duties.send_uuids) connection->send_uuids(volume);
+  // A generation of our own the peer hears of when it is on media (G3): without it nobody would
+  // have what a Primary without a disk takes for its data.
+  if (duties.send_uuids && !duties.new_current_uuid) connection->send_uuids(volume);
   if (duties.send_state && !volume.io_error_to_report_) connection->send_state(volume);
 }
 
@@ -212,6 +214,10 @@ Task<void> Resource::follow_up(FollowUp item) {
     const Status written = co_await volume.backing_->write_superblock();
     if (!written.ok()) local_disk_failed(volume);
     else if (volume.generation_stable_ < reached) volume.generation_stable_ = reached;
+    const bool tell = item.duties.send_uuids && item.duties.new_current_uuid && written.ok();
+    if (tell && volume.state_.connection == ConnectionState::connected && connection_ &&
+        connection_->established())
+      connection_->send_uuids(volume);
   }
   // Diskless at once: the connection went away in the middle of a negotiation.
   const bool given_up =

@@ -172,5 +172,41 @@ TEST_F(AttachAgainTest, a_primary_that_attaches_alone_begins_a_generation) {
   EXPECT_EQ(kept[0], std::byte{0x55});
 }
 
+// The peer that was to judge the disk lost its own: an old disk must not come into use under a
+// Primary that has written without it.
+TEST_F(AttachAgainTest, an_old_disk_is_not_used_when_the_good_one_goes) {
+  pair_.world.expect_error("another generation than the data in use");
+  in_use();
+  ASSERT_EQ(detach(pair_.n1), 0);
+  ASSERT_TRUE(write(pair_.n1, 0, 4096, 0x66).ok());
+  pair_.network.block(pair_.n2.id(), pair_.n1.id());
+  ASSERT_EQ(pair_.run(resource(pair_.n2).detach(0, true)).code, 0);
+  ASSERT_EQ(attach(pair_.n1), 0);
+  ASSERT_EQ(name(volume(pair_.n1).state().disk), "Negotiating");
+  pair_.network.heal_all();
+  wait_for_disk(pair_.n1, DiskState::diskless);
+  EXPECT_EQ(name(volume(pair_.n1).state().connection), "Connected");
+}
+
+// The generation that a node begins for a Primary without a disk is told when it is on media: else
+// a crash would leave the Primary with a generation that nobody has.
+TEST_F(AttachAgainTest, a_generation_for_a_diskless_primary_is_told_when_it_is_on_media) {
+  in_use();
+  sim::DiskTiming slow;
+  slow.fastest = slow.slowest = Duration::milliseconds(400);
+  const sim::DiskTiming normal = pair_.n2.disk().options().timing;
+  pair_.n2.disk().set_timing(slow);
+  ASSERT_EQ(pair_.run(resource(pair_.n1).detach(0, true)).code, 0);
+  pair_.world.run_for(Duration::milliseconds(100));
+  EXPECT_EQ(name(volume(pair_.n2).state().peer_disk), "Diskless");
+  pair_.n2.kill();
+  pair_.n2.disk().set_timing(normal);
+  boot(pair_.n2);
+  ASSERT_EQ(attach(pair_.n2), 0);
+  ASSERT_EQ(connect(pair_.n2, pair_.n1), 0);
+  wait_for(ConnectionState::connected);
+  EXPECT_EQ(name(volume(pair_.n1).state().peer_disk), "UpToDate");
+}
+
 }  // namespace
 }  // namespace replicator

@@ -112,6 +112,7 @@ TEST_F(EngineTest, a_disk_can_be_attached_again_when_its_negotiation_broke_off) 
   wait_until_synced();
   ASSERT_EQ(pair_.run(resource(pair_.n2).detach(0, true)).code, 0);
   ASSERT_TRUE(write(pair_.n1, 0, 4096, 0x21).ok());
+  pair_.world.run_for(Duration::milliseconds(10));  // the new generation is told
   pair_.network.cut_all(pair_.n1.id(), pair_.n2.id(), sim::CutKind::silent);
   ASSERT_EQ(attach(pair_.n2), 0);
   EXPECT_EQ(name(volume(pair_.n2).state().disk), "Negotiating");
