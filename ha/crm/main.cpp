@@ -137,10 +137,18 @@ std::optional<config::Cib> load(const Call& call, int& status) {
   return std::nullopt;
 }
 
+// Nothing is under way any more once the transition is over.
+void settle(policy::Resource& resource) {
+  resource.pending_task.clear();
+  for (policy::Resource* child : resource.children)
+    settle(*child);
+}
+
 class Session {
  public:
   Session(const Call& call, config::Cib cib) : call_(call), cib_(std::move(cib)) {
     wall_ = static_cast<policy::Seconds>(std::time(nullptr));
+    if (call.scores) out_.be_plain();
   }
 
   int go() {
@@ -246,6 +254,7 @@ class Session {
     if (!done.complete)
       std::fputs("Transition failed: terminated\nAn invalid transition was produced\n", stderr);
     const int status = done.complete ? 0 : 1;
+    if (call_.quiet && call_.scores) section();
     if (call_.quiet) return status;
     section();
     out_.title("Executing Cluster Transition");
@@ -258,7 +267,10 @@ class Session {
     }
     section();
     const config::Cib after(std::move(done.root));
-    print_status(out_, *policy::read_cluster(after, then), "Revised Cluster Status");
+    const auto cluster_after = policy::read_cluster(after, then);
+    for (policy::Resource* resource : cluster_after->resources)
+      settle(*resource);
+    print_status(out_, *cluster_after, "Revised Cluster Status");
     return status;
   }
 

@@ -67,8 +67,8 @@ void print_nodes(Outline& out, const Cluster& cluster) {
     if (health <= 0) line += health < 0 ? " (health is RED)" : " (health is YELLOW)";
     out.item(line);
   }
-  if (!online.empty()) out.item("Online: [" + online + " ]");
-  if (!offline.empty()) out.item("OFFLINE: [" + offline + " ]");
+  if (!online.empty()) out.item("Online", "[" + online + " ]");
+  if (!offline.empty()) out.item("OFFLINE", "[" + offline + " ]");
   out.end();
 }
 
@@ -110,6 +110,20 @@ const policy::FailedOperation* failed_probe(const Cluster& cluster, const Resour
   return nullptr;
 }
 
+// What an operation under way does to a resource; null when it changes no state.
+const char* state_under_way(const Resource& resource) {
+  static const std::map<std::string_view, const char*> words = {
+      {"start", "Starting"},         {"stop", "Stopping"},     {"migrate_to", "Migrating"},
+      {"migrate_from", "Migrating"}, {"promote", "Promoting"}, {"demote", "Demoting"}};
+  const auto found = words.find(resource.pending_task);
+  return found == words.end() ? nullptr : found->second;
+}
+
+std::string state_text(const Resource& resource) {
+  if (const char* words = state_under_way(resource); words != nullptr) return words;
+  return std::string(policy::role_text(shown_role(resource)));
+}
+
 class Flags {
  public:
   void add(const std::string& flag) { text_ += (text_.empty() ? " (" : ", ") + flag; }
@@ -123,6 +137,7 @@ std::string flags_of(const Resource& resource, const Node* node) {
   Flags flags;
   if (node != nullptr && !node->online && node->unclean) flags.add("UNCLEAN");
   if (node != nullptr && node == resource.lock_node) flags.add("LOCKED");
+  if (resource.pending_task == "monitor") flags.add("Monitoring");
   const std::string_view target = policy::lookup(resource.meta, "target-role");
   const Role wanted = policy::parse_role(target);
   if (wanted == Role::stopped) flags.add("disabled");
@@ -155,7 +170,7 @@ void print_primitive(Outline& out, const Cluster& cluster, const Resource& resou
     line += " FAILED";
     if (role > Role::unpromoted) line += " " + std::string(policy::role_text(role));
   } else {
-    line += " " + std::string(policy::role_text(role));
+    line += " " + state_text(resource);
   }
   if (node != nullptr) line += " " + node->name;
   if (role == Role::stopped) {
@@ -221,7 +236,7 @@ enum class Shown { in_full, promoted, started, stopped, not_at_all };
 
 Shown how_to_show(const Resource& clone, const Resource& instance) {
   const bool partly = policy::is_active(instance, false);
-  if (clone.unique) return Shown::in_full;
+  if (clone.unique || !instance.pending_task.empty()) return Shown::in_full;
   if (!partly) return instance.orphan ? Shown::not_at_all : Shown::stopped;
   if (any_of_all(instance, &Resource::orphan) || !all_managed(instance) ||
       any_of_all(instance, &Resource::failed)) {
@@ -319,6 +334,8 @@ void print_status(Outline& out, const Cluster& cluster, std::string_view title) 
   bool any = false;
   for (const Resource* resource : cluster.resources) {
     if (resource->orphan && !policy::is_active(*resource, true)) continue;
+    // Active, but on no node that is up: there is no place to show it at.
+    if (policy::is_active(*resource, false) && resource->running_on.empty()) continue;
     any = true;
     print_resource(out, cluster, *resource);
   }

@@ -15,18 +15,15 @@ void add_score_below(Resource& resource, const Node* node, Score score) {
     add_score_below(*child, node, score);
 }
 
-// Forbids the nodes that are unusable, or have as many instances as they may.
+// Forbids the nodes that are unusable, unwanted by the clone, or have as many instances as they
+// may.
 void ban_full(Resource& instance, int limit) {
   const NodeTable table = instance.allowed;
   for (const NodeScore& entry : table) {
     const NodeScore* shared = parent_entry(instance, entry.node);
-    if (!available(entry.node) || instance.orphan || shared == nullptr) {
-      add_score_below(instance, entry.node, -infinity);
-    } else if (shared->score < 0) {
-      add_score_below(instance, entry.node, shared->score);
-    } else if (shared->count >= limit) {
-      add_score_below(instance, entry.node, -infinity);
-    }
+    const bool room = available(entry.node) && !instance.orphan && shared != nullptr &&
+                      shared->score >= 0 && shared->count < limit;
+    if (!room) add_score_below(instance, entry.node, -infinity);
   }
 }
 

@@ -2,6 +2,7 @@
 
 compare OURS THEIRS COUNT [FIRST_SEED] [DIRECTORY]   prints percentages; what differs is kept in DIRECTORY
 show SEED                                            prints one cluster
+KIND=unusual in the environment: with what is seldom configured
 """
 import hashlib
 import os
@@ -305,6 +306,174 @@ class Cluster:
                 f'<status>{states}</status></cib>\n')
 
 
+class Unusual(Cluster):
+    """The same clusters with what is seldom configured: one line of dice more for each of it."""
+
+    def __init__(self, seed):
+        super().__init__(seed)
+        self.odd = random.Random(seed * 7919)
+        self.utilization = self.luck(25)
+        self.ghosts = 0
+
+    def luck(self, percent):
+        return self.odd.randrange(100) < percent
+
+    def any_of(self, *choices):
+        return self.odd.choice(choices)
+
+    def meta(self, prefix, clone=False):
+        text = super().meta(prefix, clone)
+        values = {}
+        if self.luck(8):
+            values["requires"] = self.any_of("nothing", "quorum", "fencing")
+        if self.luck(4) and clone:
+            values["clone-min"] = "2"
+        if self.luck(4) and prefix.startswith("g"):
+            values[self.any_of("ordered", "collocated")] = "false"
+        if values:
+            text = text.replace("</meta_attributes>", pairs(prefix + "-odd", values) + "</meta_attributes>")
+        return text
+
+    def primitive(self, promotable=False):
+        text, name = super().primitive(promotable)
+        extra = ""
+        if self.utilization:
+            extra += f'<utilization id="{name}-u">{pairs(name + "-u", {"cpu": self.odd.randint(1, 4)})}</utilization>'
+        if self.luck(6):
+            extra += (f'<instance_attributes id="{name}-p">{pairs(name + "-p", {"fake": self.any_of("a", "b")})}'
+                      '</instance_attributes>')
+        text = text.replace("<operations>", extra + "<operations>", 1)
+        if self.luck(6):
+            text = text.replace("</operations>", f'<op id="{name}-start" name="start" interval="0" '
+                                f'on-fail="{self.any_of("block", "stop", "standby", "ignore", "fence", "restart")}"/></operations>')
+        if self.luck(5):
+            text = text.replace("</operations>", f'<op id="{name}-idle" name="monitor" interval="33s" role="Stopped"/>'
+                                '</operations>')
+        if self.luck(4):
+            text = text.replace('interval="10s"', 'interval="10s" enabled="false"')
+        if self.luck(8) and not promotable:
+            text = text.replace(f'<primitive id="{name}" class="ocf" provider="pacemaker" type="Dummy">',
+                                f'<primitive id="{name}" template="model">')
+        return text, name
+
+    def odd_constraints(self):
+        text = ""
+        tops = [entry[0] for entry in self.top]
+        if self.luck(25):
+            name, _, promotable, _ = self.odd.choice(self.top)
+            role = f' rsc-role="{self.any_of("Promoted", "Started", "Unpromoted")}"' if promotable and self.luck(60) else ""
+            loss = self.any_of("", *(f' loss-policy="{policy}"' for policy in ("stop", "demote", "freeze", "fence")))
+            text += f'<rsc_ticket id="t1" rsc="{name}" ticket="ticketA"{role}{loss}/>'
+        if self.luck(25):
+            date = self.any_of('<date_expression id="d1" operation="gt" start="1970-01-05"/>',
+                               '<date_expression id="d1" operation="lt" end="1970-01-20"/>',
+                               '<date_expression id="d1" operation="in_range" start="1970-01-05" end="1970-02-01"/>',
+                               '<date_expression id="d1" operation="date_spec"><date_spec id="d2" hours="9-16" '
+                               'weekdays="1-5"/></date_expression>',
+                               '<date_expression id="d1" operation="in_range" start="1970-01-10"><duration id="d2" days="3"/>'
+                               '</date_expression>')
+            text += (f'<rsc_location id="ld" rsc="{self.odd.choice(tops)}"><rule id="ldr" '
+                     f'score="{self.any_of("INFINITY", "-INFINITY", "500")}">{date}</rule></rsc_location>')
+        if self.luck(15):
+            text += (f'<rsc_location id="lx" rsc="{self.odd.choice(tops)}" node="{self.odd.choice(self.nodes)}" score="20" '
+                     f'resource-discovery="{self.any_of("exclusive", "never", "always")}"/>')
+        if self.luck(12):
+            text += f'<rsc_location id="lp" rsc-pattern="^r[1-3]$" node="{self.odd.choice(self.nodes)}" score="30"/>'
+        if self.luck(10):
+            text += (f'<rsc_location id="la"  rsc="{self.odd.choice(tops)}"><rule id="lar" score-attribute="weight">'
+                     '<expression id="lae" attribute="weight" operation="defined"/></rule></rsc_location>')
+        if self.luck(12):
+            text += f'<rsc_location id="lt" rsc="some" node="{self.odd.choice(self.nodes)}" score="{self.any_of("70", "-INFINITY")}"/>'
+        if len(tops) < 2:
+            return text
+        one, other = self.odd.sample(tops, 2)
+        if self.luck(12):
+            text += (f'<rsc_colocation id="cx" rsc="{one}" with-rsc="{other}" score="{self.any_of("INFINITY", "50", "-INFINITY")}" '
+                     f'{self.any_of("node-attribute=" + chr(34) + "rack" + chr(34), "influence=" + chr(34) + "false" + chr(34))}/>')
+        if len(tops) >= 3 and self.luck(25):
+            members = self.odd.sample(tops, min(len(tops), 4))
+            cut = self.odd.randint(1, len(members) - 1)
+            sets = ""
+            for number, part in enumerate((members[:cut], members[cut:])):
+                words = self.any_of("", ' sequential="false"', ' sequential="false" require-all="false"')
+                sets += (f'<resource_set id="xs{number}"{words}>' +
+                         "".join(f'<resource_ref id="{member}"/>' for member in part) + '</resource_set>')
+            if self.luck(50):
+                sets = sets.replace(' require-all="false"', "")
+                text += f'<rsc_colocation id="xc" score="{self.any_of("INFINITY", "100", "-INFINITY")}">{sets}</rsc_colocation>'
+            else:
+                text += f'<rsc_order id="xo" kind="{self.any_of("Mandatory", "Optional")}">{sets}</rsc_order>'
+        return text
+
+    def record(self, name, task, result, expected=0, interval=0):
+        text = super().record(name, task, result, expected, interval)
+        if self.luck(2):
+            text = text.replace(f'transition-magic="0:{result};', 'transition-magic="-1:193;').replace(
+                f'rc-code="{result}" op-status="0"', 'rc-code="193" op-status="-1"')
+        elif self.luck(2):
+            text = text.replace('op-digest="', 'op-digest="f')
+        return text
+
+    def node_state(self, number, node, history, attributes):
+        attributes = dict(attributes)
+        if self.luck(6):
+            attributes["#health-disk"] = self.any_of("red", "yellow", "green", "-10")
+        if self.luck(2):
+            attributes["standby"] = "on"
+        if self.luck(2):
+            attributes["terminate"] = "true"
+        if self.luck(40):
+            attributes["weight"] = self.any_of("5", "150", "-20")
+        if self.luck(5):
+            self.ghosts += 1
+            ghost = f"ghost{self.any_of(1, 2)}"
+            body = super().record(ghost, "start", 0)
+            if self.luck(50):
+                body += super().record(ghost, "monitor", 0, 0, 10000)
+            history += f'<lrm_resource id="{ghost}" class="ocf" provider="pacemaker" type="Dummy">{body}</lrm_resource>'
+        return super().node_state(number, node, history, attributes)
+
+    def text(self):
+        text = super().text()
+        options = {}
+        for name, percent, values in (
+                ("placement-strategy", 90 if self.utilization else 0, ("utilization", "minimal", "balanced", "default")),
+                ("node-health-strategy", 20, ("migrate-on-red", "only-green", "progressive", "custom")),
+                ("stop-orphan-resources", 6, ("false",)), ("stop-orphan-actions", 6, ("false",)),
+                ("enable-startup-probes", 5, ("false",)), ("shutdown-lock", 8, ("true",)),
+                ("stonith-action", 6, ("off",)), ("startup-fencing", 8, ("false",)),
+                ("concurrent-fencing", 8, ("true",)), ("remove-after-stop", 4, ("true",))):
+            if self.luck(percent):
+                options[name] = self.any_of(*values)
+        text = text.replace("</cluster_property_set>", pairs("x", options) + "</cluster_property_set>")
+        text = text.replace("<resources>", '<resources><template id="model" class="ocf" provider="pacemaker" type="Dummy">'
+                            '<meta_attributes id="model-meta"><nvpair id="model-rs" name="resource-stickiness" value="7"/>'
+                            '</meta_attributes><operations><op id="model-m" name="monitor" interval="10s"/></operations></template>')
+        tagged = "".join(f'<obj_ref id="{entry[0]}"/>' for entry in self.odd.sample(self.top, min(2, len(self.top))))
+        text = text.replace("<constraints>", f'<tags><tag id="some">{tagged}</tag></tags><constraints>')
+        before, after = text.split("<tags>", 1)
+        tags, after = after.split("</tags>", 1)
+        text = before + after.replace("</configuration>", f"<tags>{tags}</tags></configuration>")
+        text = text.replace("</constraints>", self.odd_constraints() + "</constraints>")
+        if self.luck(15):
+            text = text.replace("</rsc_defaults>", '</rsc_defaults><op_defaults><meta_attributes id="od">'
+                                f'{pairs("od", {self.any_of("on-fail", "timeout"): self.any_of("block", "40s")})}'
+                                '</meta_attributes></op_defaults>')
+        if self.utilization:
+            for number in range(1, len(self.nodes) + 1):
+                text = text.replace(f'<instance_attributes id="n{number}">', f'<utilization id="u{number}">'
+                                    f'{pairs(f"u{number}", {"cpu": self.odd.randint(3, 10)})}</utilization>'
+                                    f'<instance_attributes id="n{number}">')
+        if self.luck(70):
+            granted = self.any_of("true", "false")
+            standby = self.any_of("", "", ' standby="true"')
+            text = text.replace("<status>", f'<status><tickets><ticket_state id="ticketA" granted="{granted}"{standby}/></tickets>')
+        return text
+
+
+KINDS = {"usual": Cluster, "unusual": Unusual}
+
+
 def sections(output):
     found = {}
     lines = []
@@ -337,12 +506,13 @@ PARTS = {"placements": "Revised Cluster Status", "transition lines": "Transition
 
 
 def compare(ours, theirs, count, first, directory):
+    kind = KINDS[os.environ.get("KIND", "usual")]
     totals = {part: [0, 0] for part in PARTS}
     equal = 0
     for seed in range(first, first + count):
         path = os.path.join(directory, f"{seed}.xml")
         with open(path, "w", encoding="utf-8") as out:
-            out.write(Cluster(seed).text())
+            out.write(kind(seed).text())
         mine, reference = run(ours, path), run(theirs, path)
         same = mine == reference
         equal += same
@@ -361,7 +531,7 @@ def compare(ours, theirs, count, first, directory):
 
 def main():
     if len(sys.argv) == 3 and sys.argv[1] == "show":
-        print(Cluster(int(sys.argv[2])).text(), end="")
+        print(KINDS[os.environ.get("KIND", "usual")](int(sys.argv[2])).text(), end="")
         return 0
     if len(sys.argv) < 5 or sys.argv[1] != "compare":
         print(__doc__)
