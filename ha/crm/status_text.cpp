@@ -232,6 +232,11 @@ bool all_managed(const Resource& resource) {
                                          [](const Resource* child) { return all_managed(*child); });
 }
 
+// Active, but on no node that is up: there is no place to show it at.
+bool out_of_reach(const Resource& resource) {
+  return policy::is_active(resource, false) && resource.running_on.empty();
+}
+
 enum class Shown { in_full, promoted, started, stopped, not_at_all };
 
 Shown how_to_show(const Resource& clone, const Resource& instance) {
@@ -287,6 +292,7 @@ void print_clone(Outline& out, const Cluster& cluster, const Resource& clone) {
   std::vector<std::string> started;
   States stopped;
   for (const Resource* instance : clone.children) {
+    if (out_of_reach(*instance)) continue;
     const Shown how = how_to_show(clone, *instance);
     if (how == Shown::in_full) print_resource(out, cluster, *instance);
     else if (how == Shown::stopped) stopped["Stopped"].push_back(instance->id);
@@ -334,8 +340,7 @@ void print_status(Outline& out, const Cluster& cluster, std::string_view title) 
   bool any = false;
   for (const Resource* resource : cluster.resources) {
     if (resource->orphan && !policy::is_active(*resource, true)) continue;
-    // Active, but on no node that is up: there is no place to show it at.
-    if (policy::is_active(*resource, false) && resource->running_on.empty()) continue;
+    if (out_of_reach(*resource)) continue;
     any = true;
     print_resource(out, cluster, *resource);
   }

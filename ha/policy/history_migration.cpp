@@ -81,18 +81,24 @@ void give_up_migration(Resource& resource) {
   resource.allow_migrate = false;
 }
 
+// The name under which the nodes record it: instances of anonymous clones share one.
+std::string_view recorded_name(const Resource& resource) {
+  return resource.history_name.empty() ? resource.id : resource.history_name;
+}
+
 }  // namespace
 
 void read_migrate_to_success(HistoryState& state, const OperationRecord& record) {
   Cluster& cluster = state.cluster;
   Resource& resource = state.resource;
+  const std::string_view name = recorded_name(resource);
   const std::string_view source = record.xml->value("migrate_source");
   const std::string_view target = record.xml->value("migrate_target");
   if (source.empty() || target.empty() || !same(source, state.node.name)) return;
-  const bool source_changed = changed_after(cluster, resource.id, source, *record.xml, true);
-  const Element* arrival = only_operation(cluster, resource.id, "migrate_from", target, source);
+  const bool source_changed = changed_after(cluster, name, source, *record.xml, true);
+  const Element* arrival = only_operation(cluster, name, "migrate_from", target, source);
   if (source_changed && arrival != nullptr) return;
-  const bool target_changed = newer_state(cluster, resource.id, target, record.xml, arrival);
+  const bool target_changed = newer_state(cluster, name, target, record.xml, arrival);
   if (source_changed && target_changed) return;
   resource.role = Role::started;
   Node* target_node = find_node(cluster, target);
@@ -120,18 +126,18 @@ void read_migrate_to_success(HistoryState& state, const OperationRecord& record)
 void read_migrate_to_failure(HistoryState& state, const OperationRecord& record) {
   Cluster& cluster = state.cluster;
   Resource& resource = state.resource;
+  const std::string_view name = recorded_name(resource);
   const std::string_view source = record.xml->value("migrate_source");
   const std::string_view target = record.xml->value("migrate_target");
   if (source.empty() || target.empty() || !same(source, state.node.name)) return;
   resource.role = Role::started;
-  const Element* arrival =
-      only_operation(cluster, resource.id, "migrate_from", target, source, ocf::ok);
-  if (!unknown_there(cluster, resource.id, target) &&
-      !newer_state(cluster, resource.id, target, record.xml, arrival)) {
+  const Element* arrival = only_operation(cluster, name, "migrate_from", target, source, ocf::ok);
+  if (!unknown_there(cluster, name, target) &&
+      !newer_state(cluster, name, target, record.xml, arrival)) {
     Node* target_node = find_node(cluster, target);
     if (target_node != nullptr && target_node->online)
       add_running(cluster, resource, *target_node, false);
-  } else if (!changed_after(cluster, resource.id, source, *record.xml, true)) {
+  } else if (!changed_after(cluster, name, source, *record.xml, true)) {
     resource.dangling_migrations.insert(resource.dangling_migrations.begin(), &state.node);
   }
 }
@@ -139,14 +145,14 @@ void read_migrate_to_failure(HistoryState& state, const OperationRecord& record)
 void read_migrate_from_failure(HistoryState& state, const OperationRecord& record) {
   Cluster& cluster = state.cluster;
   Resource& resource = state.resource;
+  const std::string_view name = recorded_name(resource);
   const std::string_view source = record.xml->value("migrate_source");
   const std::string_view target = record.xml->value("migrate_target");
   if (source.empty() || target.empty() || !same(target, state.node.name)) return;
   resource.role = Role::started;
-  const Element* departure =
-      only_operation(cluster, resource.id, "migrate_to", source, target, ocf::ok);
-  if (unknown_there(cluster, resource.id, source) ||
-      newer_state(cluster, resource.id, source, departure, record.xml)) {
+  const Element* departure = only_operation(cluster, name, "migrate_to", source, target, ocf::ok);
+  if (unknown_there(cluster, name, source) ||
+      newer_state(cluster, name, source, departure, record.xml)) {
     return;
   }
   Node* source_node = find_node(cluster, source);
