@@ -56,12 +56,28 @@ fi
 for corpus in tests/fuzz/corpus/*; do
   part "fuzz corpus $(basename "$corpus")" "$build/fuzz/$(basename "$corpus")" "$corpus"/*
 done
+
+# Integration scripts spend their time waiting, and each has namespaces and files of its own: as many at a time as
+# there are CPUs.
+scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+declare -A running=()
+reap() { # one that has ended
+  local pid status
+  wait -n -p pid "${!running[@]}"
+  status=$?
+  report "integration/${running[$pid]}" "$status" "$scratch/${running[$pid]}"
+  unset "running[$pid]"
+}
 for script in tests/integration/*; do
-  [ -f "$script" ] || continue
-  [ -x "$script" ] || continue
-  case $script in *.sh) continue ;; esac
-  part "integration/$(basename "$script")" env BUILD="$build" timeout 120 "$script"
+  [ -f "$script" ] && [ -x "$script" ] || continue
+  name=$(basename "$script")
+  case $name in *.sh) continue ;; esac
+  [ "${#running[@]}" -lt "$(nproc)" ] || reap
+  BUILD="$build" timeout 180 "$script" >"$scratch/$name" 2>&1 &
+  running[$!]=$name
 done
+while [ "${#running[@]}" -gt 0 ]; do reap; done
 
 if [ "$failed" -gt 0 ]; then printf 'failed: %s\n' "${failures[*]}"; fi
 if [ "$skipped" -gt 0 ]; then printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
