@@ -115,7 +115,7 @@ Task<StateCode> Connection::send_marked_blocks(Volume& volume) {
   if (static_cast<int>(code) < 1) co_return code;
   send_state(volume);
   if (bitmap_volume_ == &volume) forget_bitmap_transfer();
-  link_tasks_.start(send_bitmap(volume));
+  link_tasks_.start(offer_bitmap(volume));
   co_return StateCode::success;
 }
 
