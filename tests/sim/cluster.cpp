@@ -330,15 +330,15 @@ void Cluster::answered(NodeId node_id, ByteRange range, Instant began) {
   const bool ahead_of_news = node(other(which)).running() &&
                              nodes_[other(which)].seen.disk == DiskState::up_to_date &&
                              (under_way || equal_in(range));
-  const bool peer_has_it =
-      ahead_of_news || (state.connection >= ConnectionState::connected &&
-                        state.peer_disk == DiskState::up_to_date && !peer_failed);
+  const bool told = state.connection >= ConnectionState::connected &&
+                    state.peer_disk == DiskState::up_to_date && !peer_failed;
+  const bool peer_has_it = told || ahead_of_news;
   check_frozen(which, peer_has_it);
   // A disk that was given up meanwhile keeps nothing either: the peer must have it.
   const bool never_here = member.bad_since < began || state.disk == DiskState::inconsistent;
   Member& peer = nodes_[other(which)];
   if (!peer_has_it && !never_here) peer.stale = peer.lacks = true;
-  if (peer_has_it && state.disk != DiskState::up_to_date) member.stale = member.lacks = true;
+  if (told && state.disk != DiskState::up_to_date) member.stale = member.lacks = true;
   if (never_here) member.stale = member.lacks = true;
   if (member.no_data_since < began) {
     world_.fail(FailureKind::safety, "S6",
