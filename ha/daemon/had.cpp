@@ -335,10 +335,10 @@ Task<void> Had::work_loop() {
 Task<void> Had::look_after_resources() {
   next_look_ = now() + options_.monitor;
   if (!takeover_.stable() || takeover_.phase() != haresources::Phase::stable) co_return;
-  const Holding held = takeover_.held();
+  const Holding held = takeover_.thought_running();
   const Holding failed = co_await groups_.failed_of(held);
   // What changed hands meanwhile is not what was asked.
-  if (failed == Holding::none || takeover_.held() != held) co_return;
+  if (failed == Holding::none || takeover_.thought_running() != held) co_return;
   takeover_.resource_failed(failed, now());
   after_change();
 }

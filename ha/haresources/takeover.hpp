@@ -103,6 +103,8 @@ class Takeover {
 
   [[nodiscard]] Orders take_orders();
   [[nodiscard]] Holding held() const noexcept { return held_; }
+  // Held and not known to be down: what is worth asking whether it runs.
+  [[nodiscard]] Holding thought_running() const noexcept { return without(held_, failed_); }
   [[nodiscard]] Holding other_holds() const noexcept { return other_holds_; }
   [[nodiscard]] Phase phase() const noexcept { return phase_; }
   // "local", "foreign", "all", "none", "transition".
