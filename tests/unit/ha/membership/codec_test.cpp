@@ -34,7 +34,7 @@ AuthKeys keys_of(AuthMethod method) {
 Message sample() {
   Message message("status");
   message.set("st", "active").set("src", "alfa").set("seq", "1f");
-  message.set("srcuuid", std::string("\x00\x01=\n,\xff%%%\n###", 15), FieldType::binary);
+  message.set("srcuuid", std::string("\x00\x01=\n,\xff%%%\n###", 13), FieldType::binary);
   return message;
 }
 
