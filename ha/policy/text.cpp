@@ -1,5 +1,6 @@
 #include "ha/policy/text.hpp"
 
+#include <algorithm>
 #include <cctype>
 #include <cstdlib>
 
@@ -26,6 +27,12 @@ struct Unit {
 // The first that fits counts, so longer ones stand before their prefixes.
 constexpr Unit units[] = {
     {"ms", 1, 1}, {"us", 1, 1000}, {"s", 1000, 1}, {"m", 60'000, 1}, {"h", 3'600'000, 1}};
+
+// As milliseconds, or more than anyone waits for.
+std::int64_t milliseconds_of(std::int64_t seconds) {
+  constexpr std::int64_t limit = 1'000'000'000'000'000;
+  return std::clamp(seconds, -limit, limit) * 1000;
+}
 
 }  // namespace
 
@@ -79,7 +86,7 @@ std::optional<std::int64_t> parse_milliseconds(std::string_view text) {
   if (!text.empty() && text.front() == 'P') {
     const std::optional<std::int64_t> seconds = parse_duration(text);
     if (!seconds) return std::nullopt;
-    return *seconds * 1000;
+    return milliseconds_of(*seconds);
   }
   std::size_t at = 0;
   while (at < text.size() && blank(text[at]))
@@ -93,10 +100,10 @@ std::optional<std::int64_t> parse_milliseconds(std::string_view text) {
   while (at < text.size() && blank(text[at]))
     ++at;
   const std::string_view rest = text.substr(at);
-  if (rest.empty()) return *number * 1000;
+  if (rest.empty()) return milliseconds_of(*number);
   for (const Unit& unit : units) {
     if (!starts(rest, unit.prefix)) continue;
-    if (*number > 1'000'000'000'000) return std::nullopt;
+    if (*number > 1'000'000'000'000 || *number < -1'000'000'000'000) return std::nullopt;
     return *number * unit.multiplier / unit.divisor;
   }
   return std::nullopt;

@@ -54,6 +54,9 @@ TEST(PolicyText, NumbersThatAreTooLongStayBounded) {
   EXPECT_EQ(parse_number("17abc"), 17);
   EXPECT_EQ(parse_number("-"), std::nullopt);
   EXPECT_GT(parse_number("99999999999999999999999999").value_or(0), 1'000'000'000'000);
+  EXPECT_EQ(interval_milliseconds("99999999999999999999"), UINT32_MAX);
+  EXPECT_EQ(interval_milliseconds("-99999999999999999999"), 0U);
+  EXPECT_EQ(parse_milliseconds("-99999999999999999999h"), std::nullopt);
 }
 
 }  // namespace
