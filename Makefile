@@ -104,10 +104,22 @@ programs: $(PROGRAMS:%=$(BUILD)/bin/%)
 	@mkdir -p build/bin
 	@for p in $(PROGRAMS); do ln -sfn ../../$(BUILD)/bin/$$p build/bin/$$p; done
 
+# clang reads the headers that nearly every unit test includes once: half of their compile time.
+ifeq ($(SUFFIX),)
+COMMON := $(BUILD)/common.pch
+export CCACHE_SLOPPINESS := pch_defines,time_macros
+$(UNIT_OBJECTS): CXXFLAGS_OF := -include-pch $(COMMON)
+$(UNIT_OBJECTS): $(COMMON)
+$(COMMON): tests/unit/common.hpp
+	@mkdir -p $(@D)
+	@echo "  CXX $<"
+	@$(CXX) $(CXXFLAGS) -x c++-header -MMD -MP -c $< -o $@
+endif
+
 $(BUILD)/obj/%.o: %.cpp
 	@mkdir -p $(@D)
 	@echo "  CXX $<"
-	@$(CCACHE) $(CXX) $(CXXFLAGS) $(if $(findstring kmod-shim/fuse,$<),$(CPPFLAGS_FUSE)) -MMD -MP -c $< -o $@
+	@$(CCACHE) $(CXX) $(CXXFLAGS) $(CXXFLAGS_OF) $(if $(findstring kmod-shim/fuse,$<),$(CPPFLAGS_FUSE)) -MMD -MP -c $< -o $@
 
 $(LIBRARY): $(LIB_OBJECTS)
 	@echo "  AR  $@"
@@ -180,7 +192,7 @@ sabotage: ## known mistakes must be caught (WHICH=name, N=seeds each)
 clean: ## remove build/
 	rm -rf build
 
--include $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(TEST_PROGRAM_SOURCES:%.cpp=$(BUILD)/obj/%.d) $(wildcard $(BUILD)/obj/tests/fuzz/*.d) $(FUZZ_SUPPORT:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
+-include $(BUILD)/common.d $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(TEST_PROGRAM_SOURCES:%.cpp=$(BUILD)/obj/%.d) $(wildcard $(BUILD)/obj/tests/fuzz/*.d) $(FUZZ_SUPPORT:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
 
 PACKAGES := make ccache g++ liburing-dev libfuse3-dev fuse3 libboost-program-options-dev libexpected-dev libfmt-dev \
   nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev libpugixml-dev \
