@@ -64,6 +64,7 @@ class FileDisk final : public io::Disk {
   void flush(io::Op& op) override {
     impl_.start(op);
     Request& request = impl_.take(op, [](Reactor::Impl& impl, Request& r, std::int32_t result) {
+      if (to_be_repeated(result)) return impl.submit(r);
       end(impl, r, std::min(result, 0));
     });
     request.fd = fd_;
@@ -102,6 +103,12 @@ class FileDisk final : public io::Disk {
     impl_.submit(request);
   }
 
+  // Nobody here cancels an operation of a disk. The kernel does, when it can not make the thread
+  // that would carry it out; then nothing has been done, and the disk is not to blame (D7).
+  static bool to_be_repeated(std::int32_t result) noexcept {
+    return result == -EINTR || result == -EAGAIN || result == -ECANCELED;
+  }
+
   static void end(Reactor::Impl& impl, Request& request, std::int32_t result) {
     io::Op& op = *request.op;
     impl.give(request);
@@ -109,7 +116,7 @@ class FileDisk final : public io::Disk {
   }
   // D7: a short transfer goes on; only the whole is success.
   static void transferred(Reactor::Impl& impl, Request& request, std::int32_t result) {
-    if (result == -EINTR || result == -EAGAIN) return impl.submit(request);
+    if (to_be_repeated(result)) return impl.submit(request);
     if (result < 0) return end(impl, request, result);
     if (result == 0) return end(impl, request, -EIO);
     request.moved += static_cast<std::uint64_t>(result);
@@ -117,7 +124,7 @@ class FileDisk final : public io::Disk {
     end(impl, request, static_cast<std::int32_t>(request.length));
   }
   static void allocated(Reactor::Impl& impl, Request& request, std::int32_t result) {
-    if (result == -EINTR || result == -EAGAIN) return impl.submit(request);
+    if (to_be_repeated(result)) return impl.submit(request);
     if (result != -EOPNOTSUPP && result != -ENODEV) {
       return end(impl, request, std::min(result, 0));
     }
@@ -138,7 +145,7 @@ class FileDisk final : public io::Disk {
     impl.submit(request);
   }
   static void zeroed(Reactor::Impl& impl, Request& request, std::int32_t result) {
-    if (result == -EINTR || result == -EAGAIN) return impl.submit(request);
+    if (to_be_repeated(result)) return impl.submit(request);
     if (result <= 0) return end(impl, request, result < 0 ? result : -EIO);
     request.moved += static_cast<std::uint64_t>(result);
     if (request.moved < request.length) return impl.submit(request);

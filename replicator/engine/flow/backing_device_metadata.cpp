@@ -168,8 +168,10 @@ Task<Status> BackingDevice::write_meta(std::uint64_t sector, ConstBytes block,
   io::Op op;
   meta().write(op, to_bytes(Sector(sector)), block, durability);
   const std::int32_t moved = co_await op;
-  if (moved < 0) co_return Status(Fault::io_error, "meta data write", -moved);
-  co_return Status();
+  if (moved >= 0) co_return Status();
+  log::error("{}: local meta data write error {} at sector {}", config_.meta_disk_path, -moved,
+             sector);
+  co_return Status(Fault::io_error, "meta data write", -moved);
 }
 
 // Both disks when they differ.
@@ -180,9 +182,11 @@ Task<Status> BackingDevice::flush_all() {
   if (meta_) meta_->flush(meta_op);
   const std::int32_t data_flushed = co_await data_op;
   const std::int32_t meta_flushed = co_await meta_op;
-  if (data_flushed < 0) co_return Status(Fault::io_error, "flush", -data_flushed);
-  if (meta_flushed < 0) co_return Status(Fault::io_error, "meta data flush", -meta_flushed);
-  co_return Status();
+  const std::int32_t failed = data_flushed < 0 ? data_flushed : meta_flushed;
+  if (failed >= 0) co_return Status();
+  log::error("{}: local flush error {}",
+             data_flushed < 0 ? config_.disk_path : config_.meta_disk_path, -failed);
+  co_return Status(Fault::io_error, "flush", -failed);
 }
 
 Task<Status> BackingDevice::write_superblock() {
