@@ -147,6 +147,7 @@ class Scenario {
     check_after_crash();
   }
   void fail_operation(std::uint64_t k, bool sticky) {
+    pair_.world.expect_error(": local ");
     disk().inject({.kinds = bit(DiskOp::read) | bit(DiskOp::write) | bit(DiskOp::flush),
                    .countdown = k,
                    .sticky = sticky});
