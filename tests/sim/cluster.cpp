@@ -459,7 +459,9 @@ void Cluster::find_metadata(std::size_t which) {
 }
 
 void Cluster::grow(ByteCount by) {
-  world_.expect_error("Online verify found");  // counts what is marked, new storage included
+  // A verify finds new storage, which waits to be resynchronised.
+  world_.expect_error("Online verify found");
+  world_.expect_error("Out of sync: start=");
   const ByteCount size = node(0).disk().size() + by;
   if (size > options_.disk_bytes + growth_limit) return;
   for (std::size_t i = 0; i < 2; ++i) {

@@ -176,6 +176,9 @@ Plan draw_plan(Prng prng, Prng modes, Prng versions, Prng security) {
 void draw_fencing(Prng prng, Plan& plan) {
   if (!prng.chance(30)) return;
   plan.cluster.replica.disk.fencing = Fencing::resource_and_stonith;
+  // Frozen and crashed, the two share a generation; without features a handshake refuses that.
+  plan.cluster.replica.net.protocol_version_max =
+      std::max(plan.cluster.replica.net.protocol_version_max, 100U);
   plan.cluster.replica.net.protocol = WireProtocol::c;
   plan.cluster.replica.net.on_congestion = OnCongestion::block;
   for (const FaultKind kind : {FaultKind::detach, FaultKind::disk_error}) {

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.hpp"
+#include "engine/decide/peer_disk.hpp"
 #include "engine/decide/version_rules.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
@@ -253,32 +254,18 @@ Task<Status> Connection::receive_state(ConstBytes payload, Volume& volume) {
   const VolumeState before = volume.state_;
   volume.peer_.state = peer;
   volume.peer_.state_known = true;
-  D peer_disk = peer.disk;
-  if (peer_disk == D::negotiating) {
-    const bool bad =
-        volume.peer_.uuids && (volume.peer_.uuids->flags & uuid_flag_inconsistent) != 0;
-    peer_disk = bad ? D::inconsistent : D::consistent;
-  }
+  const bool was_inconsistent =
+      volume.peer_.uuids && (volume.peer_.uuids->flags & uuid_flag_inconsistent) != 0;
+  D peer_disk = believed_peer_disk(before, peer, was_inconsistent);
   if (before.connection <= C::tear_down) co_return Status(Fault::connection_lost, "going down");
-  if ((before.peer_disk == D::inconsistent || before.peer_disk == D::consistent) &&
-      peer_disk == D::up_to_date && before.connection > C::connected &&
-      before.disk == D::up_to_date) {
-    if (peer.connection > C::connected && peer.connection < C::sync_source) {
-      peer_disk = D::inconsistent;  // the peer is still preparing
-    } else if (before.connection >= C::sync_source && peer.connection == C::connected) {
-      // The target says that the resync has finished.
-      co_await resource_.finish_resync_as_source(volume);
-      co_return Status();
-    }
+  if (resync_ended_at_target(before, peer)) {
+    co_await resource_.finish_resync_as_source(volume);
+    co_return Status();
   }
   if (before.connection == C::verify_t && before.disk == D::up_to_date &&
       peer.connection == C::connected && peer_disk == D::up_to_date) {
     verify_ended_by_peer(volume);
     co_return Status();
-  }
-  if (before.peer_disk == D::up_to_date && peer_disk == D::inconsistent &&
-      before.connection == C::connected && peer.connection > C::sync_source) {
-    peer_disk = D::up_to_date;
   }
   C next = before.connection == C::wf_report_params ? C::connected : before.connection;
   bool attach_refused = false;
