@@ -168,7 +168,10 @@ Task<AdminResult> Resource::detach_volume(Volume& target, bool force) {
       const Status flushed = co_await target.flush_both();
       if (!flushed.ok()) co_return AdminResult(admin_meta_io, "flush failed");
     }
+    target.detach_asked_ = true;
     const StateCode code = co_await change_cluster_wide(target, failed);
+    target.detach_asked_ = false;
+    changed.notify_all();
     if (static_cast<int>(code) < 1) co_return AdminResult(static_cast<std::int32_t>(code));
   }
   while (target.backing_ != nullptr) {

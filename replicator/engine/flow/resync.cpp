@@ -342,7 +342,14 @@ bool Resync::acknowledged(Packet command, ByteRange range) {
 // docs/protocol.md#resync-end: the ping makes sure that the source has seen every ack of ours.
 Task<void> Resync::finish_target() {
   const bool alive = co_await connection_.ping_peer();
-  if (!alive || stopping_) co_return;
+  if (!alive) co_return;
+  // The peer may already have agreed that this disk goes, Inconsistent. Ending UpToDate, it would
+  // hold the generation in use without what is written from now on (G1).
+  while (volume_.detach_asked_ && !stopping_) {
+    io::Event::Wait decided(volume_.resource().changed);
+    co_await decided;
+  }
+  if (stopping_) co_return;
   co_await volume_.resource().finish_resync_as_target(volume_, failed_blocks_ == 0);
 }
 

@@ -225,6 +225,7 @@ class Volume final : public io::BlockDevice {
   std::uint64_t only_copies_marked_ = 0;  // on media
   std::uint64_t only_copies_underway_ = 0;
   bool io_error_to_report_ = false;       // the handler local-io-error has not been called yet
+  bool detach_asked_ = false;             // the peer has been asked whether this disk may go
   bool generation_owed_ = false;          // a new current UUID waits until I/O resumes
   std::uint64_t generation_changes_ = 0;  // rotations in memory …
   std::uint64_t generation_stable_ = 0;   // … and how many of them are on media
