@@ -338,7 +338,10 @@ void Cluster::answered(NodeId node_id, ByteRange range, Instant began) {
   const bool never_here = member.bad_since < began || state.disk == DiskState::inconsistent;
   Member& peer = nodes_[other(which)];
   if (!peer_has_it && !never_here) peer.stale = peer.lacks = true;
-  if (told && state.disk != DiskState::up_to_date) member.stale = member.lacks = true;
+  // It may have been written here too, just before the disk went.
+  if (told && state.disk != DiskState::up_to_date && !equal_in(range)) {
+    member.stale = member.lacks = true;
+  }
   if (never_here) member.stale = member.lacks = true;
   if (member.no_data_since < began) {
     world_.fail(FailureKind::safety, "S6",
