@@ -499,7 +499,9 @@ void Cluster::manage_role() {
     if (replicator->last_ok()) promoted(which);
     return;
   }
-  if (roles_managed_ && primary_ != nobody && fencing()) try_take_over();
+  // What rots on the Secondary is to be found by a verify, not to be promoted.
+  const bool sound = rotten_.empty();
+  if (roles_managed_ && primary_ != nobody && fencing() && sound) try_take_over();
   if (!roles_managed_ || primary_ != nobody) return;
   if (!hasty_ && !prng_.chance(30)) return;
   const std::size_t first = prng_.below(2);

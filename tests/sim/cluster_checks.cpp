@@ -52,10 +52,14 @@ void Cluster::check_intent(std::size_t which, const SimDisk::Seen& seen) {
   const VolumeState state = replicator->state();
   if (state.role != Role::primary || state.disk != DiskState::up_to_date) return;
   view.refresh();
+  // A write of the former Primary, which waited for another one on a slow disk: that node's
+  // activity log, or the marks that it made of it, speak for it.
+  MetadataView& peer = *nodes_[other(which)].metadata;
+  peer.refresh();
   const std::uint64_t first = seen.range.begin.value() / block_bytes;
   const std::uint64_t end = ceil_div(seen.range.end().value(), block_bytes);
   for (std::uint64_t block = first; block < end; ++block) {
-    if (view.covered(block)) continue;
+    if (view.covered(block) || peer.covered(block)) continue;
     world_.fail(FailureKind::safety, "D2",
                 fmt::format("{} submits {}+{} while extent {} is neither in the durable activity "
                             "log nor marked (flags {:#x})",
