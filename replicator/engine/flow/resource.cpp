@@ -215,8 +215,9 @@ Task<void> Resource::follow_up(FollowUp item) {
     if (!written.ok()) local_disk_failed(volume);
     else if (volume.generation_stable_ < reached) volume.generation_stable_ = reached;
     const bool tell = item.duties.send_uuids && item.duties.new_current_uuid && written.ok();
-    if (tell && volume.state_.connection == ConnectionState::connected && connection_ &&
-        connection_->established())
+    const bool heeded = volume.state_.connection == ConnectionState::connected ||
+                        volume.state_.connection == ConnectionState::ahead;
+    if (tell && heeded && connection_ && connection_->established())
       connection_->send_uuids(volume);
   }
   // Diskless at once: the connection went away in the middle of a negotiation.

@@ -92,6 +92,16 @@ Task<Status> Connection::start_as_source(Volume& volume) {
   if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
   if (!allowed) co_return stand_alone("before-resync-source forbids the resync");
   if (!volume.has_disk() || !begins_still(before, volume.state_)) co_return Status();
+  // Gone ahead, a node began a generation, which the target is to have at the end (G3).
+  const std::uint64_t reached = volume.generation_changes_;
+  if (before.connection == C::ahead && volume.generation_stable_ < reached) {
+    const Status stable = co_await volume.backing_->write_superblock();
+    if (!stable.ok()) co_return stable;
+    if (link_->failed()) co_return Status(Fault::connection_lost, "resync start");
+    if (!volume.has_disk() || !begins_still(before, volume.state_)) co_return Status();
+    if (volume.generation_stable_ < reached) volume.generation_stable_ = reached;
+    send_uuids(volume);
+  }
   GenerationSet& own = volume.backing_->superblock().generations;
   const std::uint64_t fresh = own.bitmap != 0 && own.bitmap != uuid_just_created
                                   ? own.bitmap + sync_uuid_step
