@@ -153,6 +153,8 @@ Task<void> Resource::note_finished_targets() {
 
 // What must not wait: no write may be decided on the new state before these are in place.
 void Resource::duties_at_once(Volume& volume, const VolumeState& before, const Duties& duties) {
+  // First, so that the flags say so: after another crash it would win a handshake by it (G1).
+  if (duties.clear_crashed_primary) volume.crashed_primary_ = false;
   if (volume.backing_) compute_flags(volume);
   if (duties.new_current_uuid) rotate_generation(volume);
   if (duties.new_current_uuid_owed) volume.generation_owed_ = true;
@@ -163,7 +165,6 @@ void Resource::duties_at_once(Volume& volume, const VolumeState& before, const D
       volume.state_.connection >= ConnectionState::connected) {
     volume.exposed_uuid_ = volume.peer_.uuids->current;  // the source's data, in use from now on
   }
-  if (duties.clear_crashed_primary) volume.crashed_primary_ = false;
   Connection* connection = connection_.get();
   if (connection == nullptr || !connection->established()) return;
   // A generation of our own the peer hears of when it is on media (G3): without it nobody would
