@@ -198,8 +198,11 @@ bool Volume::kept_here(bool done, Current decided) const noexcept {
   return done && (decided.here || state_.disk == DiskState::up_to_date);
 }
 
+// Current when it was sent is enough if the link went since, but not if that disk did, or is to be
+// overwritten by a resync (D1).
 bool Volume::kept_there(bool done, Current decided) const noexcept {
-  return done && (decided.there || state_.peer_disk == DiskState::up_to_date);
+  if (!done || state_.peer_disk <= DiskState::inconsistent) return false;
+  return decided.there || state_.peer_disk == DiskState::up_to_date;
 }
 
 Task<bool> Volume::local_outcome(io::Op& local, bool submitted, ByteRange range) {
