@@ -224,6 +224,13 @@ void Cluster::note_change(std::size_t which, const VolumeState& before, const Vo
   if (is_target(before.connection) && before.disk == DiskState::inconsistent && here) {
     member.stale = nodes_[other(which)].stale;
   }
+  // Told to take the peer's data, a Primary gives up what it has not been told of by then.
+  const bool gives_up = now.connection == ConnectionState::starting_sync_t &&
+                        before.connection != ConnectionState::starting_sync_t;
+  if (gives_up && now.role == Role::primary && options_.replica.net.protocol != WireProtocol::c) {
+    nodes_[other(which)].stale = nodes_[other(which)].lacks = false;
+    nodes_[other(which)].weak_since = world_.now();
+  }
   const bool begun = !now.suspended();  // while it is suspended it is only owed
   if (now.role == Role::primary && here && !there && begun) nodes_[other(which)].stale = true;
   if (now.role == Role::primary && there && !here) member.stale = true;

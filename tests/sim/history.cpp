@@ -266,7 +266,9 @@ class History {
     if (!manage_until([&] { return cluster_.application().idle(); }, Duration::seconds(120))) {
       return fail_liveness("L2", "an application request is never answered");
     }
-    // A resize that has just been asked for begins a resync when it is heard of.
+    // A resize that has just been asked for begins a resync when it is heard of, and a socket that
+    // is dead without anybody's knowledge would keep the news away.
+    cluster_.network().reveal_dead();
     for (int round = 0; round == 0 || !cluster_.both_good(); ++round) {
       const auto quiet = [this] { return cluster_.both_good() && !cluster_.resize_due(); };
       if (round == 10 || !manage_until(quiet, Duration::seconds(120))) {
