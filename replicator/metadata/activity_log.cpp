@@ -18,6 +18,7 @@ ActivityLog::ActivityLog(std::uint32_t slots) : slots_(slots) {
   index_mask_ = buckets - 1;
   planned_.reserve(al_updates_max);
   evicted_.reserve(al_updates_max);
+  kept_.reserve(slots);
   wanted_.reserve(256);
   transaction_.context.reserve(al_context_max);
   transaction_.updates.reserve(al_updates_max);
@@ -115,13 +116,8 @@ bool ActivityLog::try_hold(std::uint32_t first, std::uint32_t last) noexcept {
   for (std::uint32_t extent = first; extent <= last; ++extent) {
     if (!hot(extent)) return false;
   }
-  for (std::uint32_t extent = first; extent <= last; ++extent) {
-    const std::uint32_t slot = find(extent);
-    if (slots_[slot].holds++ == 0) {
-      unlink(slot);  // held slots are on no list: they can't be evicted
-      ++held_;
-    }
-  }
+  for (std::uint32_t extent = first; extent <= last; ++extent)
+    hold(find(extent));
   return true;
 }
 
@@ -129,16 +125,44 @@ void ActivityLog::release(std::uint32_t first, std::uint32_t last) noexcept {
   for (std::uint32_t extent = first; extent <= last; ++extent) {
     const std::uint32_t slot = find(extent);
     ensure(slot != none && slots_[slot].holds > 0);
-    if (--slots_[slot].holds == 0) {
-      link_newest(slot);
-      --held_;
-    }
+    let_go(slot);
   }
+}
+
+void ActivityLog::hold(std::uint32_t slot) noexcept {
+  if (slots_[slot].holds++ != 0) return;
+  unlink(slot);  // held slots are on no list: they can't be evicted
+  ++held_;
+}
+
+void ActivityLog::let_go(std::uint32_t slot) noexcept {
+  if (--slots_[slot].holds != 0) return;
+  link_newest(slot);
+  --held_;
+}
+
+void ActivityLog::keep(std::uint32_t slot) noexcept {
+  Slot& s = slots_[slot];
+  if (s.planned || s.kept) return;
+  s.kept = true;
+  hold(slot);
+  kept_.push_back(slot);
+}
+
+void ActivityLog::keep_no_more() noexcept {
+  for (const std::uint32_t slot : kept_) {
+    slots_[slot].kept = false;
+    let_go(slot);
+  }
+  kept_.clear();
 }
 
 bool ActivityLog::plan(std::uint32_t extent, bool& settled) {
   settled = true;
-  if (find(extent) != none) return false;
+  if (const std::uint32_t known = find(extent); known != none) {
+    keep(known);
+    return false;
+  }
   settled = false;
   if (oldest_ == none || planned_.size() >= al_updates_max) return false;
   const std::uint32_t slot = oldest_;
@@ -184,6 +208,7 @@ void ActivityLog::commit() noexcept {
   }
   planned_.clear();
   evicted_.clear();
+  keep_no_more();
   ++number_;
   context_start_ += al_context_max;
   if (context_start_ >= slots_.size()) context_start_ = 0;
@@ -199,6 +224,7 @@ void ActivityLog::abandon() noexcept {
   }
   planned_.clear();
   evicted_.clear();
+  keep_no_more();
   ++number_;
 }
 

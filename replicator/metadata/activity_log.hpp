@@ -32,7 +32,8 @@ class ActivityLog {
 
   // Reserves a slot for a cold extent; adds to the transaction being planned. False: already
   // planned or hot (nothing to do) with `settled` true, or no slot can be evicted with `settled`
-  // false.
+  // false. A hot one is kept until commit() or abandon(): else the next extent of the same request
+  // could take its slot, and the request would wait for a release that nobody owes.
   bool plan(std::uint32_t extent, bool& settled);
   [[nodiscard]] std::uint32_t planned() const noexcept {
     return static_cast<std::uint32_t>(planned_.size());
@@ -43,6 +44,8 @@ class ActivityLog {
   [[nodiscard]] const AlTransaction& transaction() noexcept;
   void commit() noexcept;
   void abandon() noexcept;
+  // Ends a plan that led to no transaction.
+  void keep_no_more() noexcept;
 
   // Resync extents. A wanted or held one stops new holds on its extents.
   void want_resync(std::uint32_t resync_extent);
@@ -59,6 +62,7 @@ class ActivityLog {
     std::uint32_t newer = none;  // LRU list of slots without holds, and all hot ones
     std::uint32_t older = none;
     bool planned = false;
+    bool kept = false;
   };
   struct Planned {
     std::uint32_t slot;
@@ -72,6 +76,9 @@ class ActivityLog {
   void unlink(std::uint32_t slot) noexcept;
   void link_newest(std::uint32_t slot) noexcept;
   void link_oldest(std::uint32_t slot) noexcept;
+  void hold(std::uint32_t slot) noexcept;
+  void let_go(std::uint32_t slot) noexcept;
+  void keep(std::uint32_t slot) noexcept;
   [[nodiscard]] bool wanted(std::uint32_t resync_extent) const noexcept;
 
   std::vector<Slot> slots_;
@@ -80,6 +87,7 @@ class ActivityLog {
   std::vector<std::uint32_t> index_;  // open addressing: slot numbers
   std::size_t index_mask_ = 0;
   std::vector<Planned> planned_;
+  std::vector<std::uint32_t> kept_;  // slots
   AlTransaction transaction_;
   std::vector<std::uint32_t> evicted_;
   struct Wanted {

@@ -197,6 +197,7 @@ Task<Status> BackingDevice::run_transaction(const Waiting& leader) {
       if (served || !status.ok() || retiring_) break;
       // Not even the first got all of its extents: another transaction would evict the ones it has.
     }
+    log_.keep_no_more();
     // Every other slot is held by writes in doubt: their epochs must end first.
     if (starved) starved();
     io::Event::Wait wait(released_);

@@ -105,6 +105,41 @@ TEST(activity_log, a_request_gets_all_its_extents_or_none) {
   EXPECT_EQ(log.held(), 3U);
 }
 
+// It would wait for good: nobody holds what is in its way.
+TEST(activity_log, a_request_does_not_evict_its_own_extents) {
+  ActivityLog log(7);
+  for (std::uint32_t extent = 0; extent < 7; ++extent)
+    plan(log, extent);
+  log.commit();
+  ASSERT_TRUE(log.hot(0));  // the oldest one
+  EXPECT_TRUE(plan(log, 0));
+  EXPECT_TRUE(plan(log, 7));
+  EXPECT_EQ(log.evicted(), std::vector<std::uint32_t>{1});
+  log.commit();
+  EXPECT_TRUE(log.try_hold(0, 0));
+  EXPECT_TRUE(log.try_hold(7, 7));
+  EXPECT_EQ(log.held(), 2U);
+}
+
+TEST(activity_log, what_a_request_needs_is_kept_from_the_next_ones_until_the_transaction_ends) {
+  ActivityLog log(7);
+  for (std::uint32_t extent = 0; extent < 7; ++extent)
+    plan(log, extent);
+  log.commit();
+  plan(log, 0);
+  for (std::uint32_t extent = 10; extent < 16; ++extent)
+    EXPECT_TRUE(plan(log, extent));
+  EXPECT_FALSE(plan(log, 16));
+  EXPECT_TRUE(log.hot(0));
+  log.abandon();
+  EXPECT_EQ(log.held(), 0U);
+  plan(log, 0);
+  log.keep_no_more();
+  EXPECT_EQ(log.held(), 0U);
+  for (std::uint32_t extent = 20; extent < 27; ++extent)
+    EXPECT_TRUE(plan(log, extent));
+}
+
 TEST(activity_log, a_wanted_resync_extent_stops_new_holds) {
   ActivityLog log(10);
   plan(log, 3);
