@@ -294,8 +294,10 @@ Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current deci
 
 // D7, G3, S3.
 Task<Status> Volume::answered(bool here, bool there) {
-  // An Inconsistent disk alone keeps nothing: the next resync overwrites it with what the peer has.
-  const bool kept = here && state_.disk != DiskState::inconsistent;
+  // A disk that is, or is to be, overwritten with what the peer has keeps nothing.
+  const bool given_up =
+      state_.disk == DiskState::inconsistent || state_.disk == DiskState::outdated;
+  const bool kept = here && !given_up;
   if (!kept && !there) co_return Status(Fault::no_good_data, "write");
   if (!here && state_.disk <= DiskState::negotiating) peer_has_newer_ = true;
   const Status thaw = co_await thawed();
