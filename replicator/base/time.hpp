@@ -1,5 +1,5 @@
 // Time for the engine: a monotonic Instant from io::Clock and a Duration, both in nanoseconds.
-// Wall-clock time appears only in log output.
+// Wall-clock time (base/wall_time.hpp) is for people only.
 #pragma once
 
 #include <compare>

@@ -16,6 +16,7 @@
 #include "base/result.hpp"
 #include "base/time.hpp"
 #include "base/units.hpp"
+#include "base/wall_time.hpp"
 #include "io/address.hpp"
 #include "io/helper.hpp"
 #include "io/op.hpp"
@@ -114,6 +115,8 @@ class Clock {
  public:
   virtual ~Clock() = default;
   [[nodiscard]] virtual Instant now() const noexcept = 0;
+  // What the calendar says: to be shown to people, never to be decided by.
+  [[nodiscard]] virtual WallTime wall_time() const noexcept = 0;
   // Completes with 0 at (or soon after) the time, or with -ECANCELED after wake().
   virtual void sleep_until(Op&, Instant when) = 0;
   // Ends a sleep early; nothing happens when it is not in flight.

@@ -86,6 +86,12 @@ class MonotonicClock final : public io::Clock {
  public:
   explicit MonotonicClock(Reactor::Impl& impl) : impl_(impl) {}
   [[nodiscard]] Instant now() const noexcept override { return Instant(impl_.nanoseconds()); }
+  [[nodiscard]] WallTime wall_time() const noexcept override {
+    timespec now{};
+    clock_gettime(CLOCK_REALTIME, &now);
+    return WallTime(static_cast<std::uint64_t>(now.tv_sec) * 1000 +
+                    static_cast<std::uint64_t>(now.tv_nsec) / 1000000);
+  }
   void sleep_until(io::Op& op, Instant when) override { impl_.add_timer(op, when); }
   void wake(io::Op& op) noexcept override { impl_.wake_timer(op); }
 

@@ -19,6 +19,12 @@ Instant SimClock::now() const noexcept {
   return Instant(boot_.nanoseconds() + elapsed + elapsed / 1'000'000 * drift_ppm_);
 }
 
+// The machines of a cluster agree about the calendar better than about anything else.
+WallTime SimClock::wall_time() const noexcept {
+  return WallTime(1'700'000'000'000 +
+                  static_cast<std::uint64_t>(world_.now().nanoseconds()) / 1'000'000);
+}
+
 void SimClock::sleep_until(io::Op& op, Instant when) {
   begin(op);
   std::uint32_t slot = 0;

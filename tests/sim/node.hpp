@@ -24,6 +24,7 @@ class SimClock final : public io::Clock, EventTarget, io::Backend {
  public:
   SimClock(World& world, NodeId node);
   [[nodiscard]] Instant now() const noexcept override;
+  [[nodiscard]] WallTime wall_time() const noexcept override;
   void sleep_until(io::Op& op, Instant when) override;
   void wake(io::Op& op) noexcept override;
   void set_drift_ppm(std::int32_t ppm) noexcept { drift_ppm_ = ppm; }

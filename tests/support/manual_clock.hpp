@@ -10,6 +10,9 @@ namespace replicator::test {
 class ManualClock final : public io::Clock, io::Backend {
  public:
   [[nodiscard]] Instant now() const noexcept override { return now_; }
+  [[nodiscard]] WallTime wall_time() const noexcept override {
+    return WallTime(1'700'000'000'000 + static_cast<std::uint64_t>(now_.nanoseconds()) / 1'000'000);
+  }
   void sleep_until(io::Op& op, Instant when) override {
     begin(op);
     sleepers_.push_back({&op, when});
