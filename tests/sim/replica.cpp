@@ -37,11 +37,13 @@ Replica::Replica(Node& node, const ReplicaOptions& options, PeerConfig peer)
     : node_(node),
       options_(options),
       peer_(std::move(peer)),
+      journal_(node.world()),
       incoming_(options.incoming_bytes, false),
       replies_(options.reply_bytes, false),
       resource_(std::make_unique<Resource>(node.io(), Memory{incoming_, replies_}, "r0",
                                            options.resource)) {
   resource_->set_undo_store(options.undo);
+  resource_->set_generation_journal(&journal_);
   static_cast<void>(resource_->new_volume(volume_number, minor_number));
   volume_ = resource_->volume(volume_number);
 }

@@ -12,6 +12,7 @@
 #include "io/sync.hpp"
 #include "metadata/bitmap.hpp"
 #include "protocol/states.hpp"
+#include "tests/sim/journal_check.hpp"
 #include "tests/sim/node.hpp"
 
 namespace replicator {
@@ -80,6 +81,7 @@ class Replica final : public Node::Program {
   Node& node_;
   ReplicaOptions options_;
   PeerConfig peer_;
+  JournalCheck journal_;
   io::BufferPool incoming_;
   io::BufferPool replies_;
   std::unique_ptr<Resource> resource_;

@@ -75,7 +75,7 @@ bool Resource::begin_owed_generation(Volume& volume) {
   volume.generation_owed_ = false;
   if (!volume.backing_ || volume.state_.disk != D::up_to_date) return false;
   if (volume.backing_->superblock().generations.bitmap != 0) return false;
-  rotate_generation(volume);
+  rotate_generation(volume, GenerationCause::frozen_io_went_on);
   return true;
 }
 

@@ -130,6 +130,7 @@ Task<Status> Connection::receive_uuids(ConstBytes payload, Volume& volume) {
     co_return stand_alone("can only connect to data with the generation in use");
   }
   volume.peer_.uuids = *peer;
+  resource_.peer_told_generations(volume, *peer);
   volume.peer_.uuids_during_change = true;
   // Half a resync is nothing that a Primary without a disk could have begun to use.
   const bool half_synced = diskless_primary && volume.state_.connection >= C::connected &&
@@ -195,6 +196,7 @@ Task<std::optional<ConnectionState>> Connection::decide_resync(Volume& volume,
   const SyncDecision& decision = *settled;
   if (decision.comparison.corrects_mine && volume.backing_) {
     volume.backing_->superblock().generations = decision.comparison.mine;
+    resource_.note_generation(volume, GenerationCause::corrected);
   }
   if (decision.comparison.corrects_theirs) {
     const GenerationSet& set = decision.comparison.theirs;

@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "base/sabotage.hpp"
+#include "engine/decide/generation_cause.hpp"
 #include "engine/flow/online_verify.hpp"
 #include "engine/flow/resync.hpp"
 #include "engine/flow/undo_log.hpp"
@@ -114,6 +115,7 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
   else if (volume.resync_) volume.resync_->state_changed();
   log::info("{}/{} {}", name_, volume.number(), describe_change(before, next));
   follow_verify(volume, before);
+  note_state_change(volume, before);
   const Duties duties = after_change(before, next, context(volume));
   duties_at_once(volume, before, duties);
   pending_.push_back(FollowUp{&volume, before, next, duties});
@@ -156,7 +158,7 @@ void Resource::duties_at_once(Volume& volume, const VolumeState& before, const D
   // First, so that the flags say so: after another crash it would win a handshake by it (G1).
   if (duties.clear_crashed_primary) volume.crashed_primary_ = false;
   if (volume.backing_) compute_flags(volume);
-  if (duties.new_current_uuid) rotate_generation(volume);
+  if (duties.new_current_uuid) rotate_generation(volume, rotation_cause(before, volume.state_));
   if (duties.new_current_uuid_owed) volume.generation_owed_ = true;
   const bool newly_connected = before.connection < ConnectionState::connected &&
                                volume.state_.connection >= ConnectionState::connected;
@@ -173,7 +175,7 @@ void Resource::duties_at_once(Volume& volume, const VolumeState& before, const D
   if (duties.send_state && !volume.io_error_to_report_) connection->send_state(volume);
 }
 
-void Resource::rotate_generation(Volume& volume) {
+void Resource::rotate_generation(Volume& volume, GenerationCause cause) {
   if (!volume.backing_) return;
   GenerationSet& own = volume.backing_->superblock().generations;
   const std::uint64_t fresh = world_.entropy.next64();
@@ -182,6 +184,7 @@ void Resource::rotate_generation(Volume& volume) {
   volume.exposed_uuid_ = own.current;
   log::info("{}/{} new current UUID {:016X}:{:016X}:{:016X}:{:016X}", name_, volume.number(),
             own.current, own.bitmap, own.history[0], own.history[1]);
+  note_generation(volume, cause);
 }
 
 Task<void> Resource::follow_ups() {

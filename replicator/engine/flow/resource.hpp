@@ -24,6 +24,8 @@
 #include "engine/flow/handlers.hpp"
 #include "engine/flow/resync_order.hpp"
 #include "engine/flow/volume.hpp"
+#include "engine/generation_journal.hpp"
+#include "engine/node_report.hpp"
 #include "engine/status.hpp"
 #include "io/buffer_pool.hpp"
 #include "io/io.hpp"
@@ -102,6 +104,10 @@ class Resource {
   // Where undo files go; null (as at first): nothing is kept. Lives longer than the resource.
   void set_undo_store(UndoStore* store) noexcept { undo_store_ = store; }
   [[nodiscard]] UndoStore* undo_store() const noexcept { return undo_store_; }
+  // Who is told what happens to data generations; null (as at first): nobody. Lives longer.
+  void set_generation_journal(GenerationJournal* journal) noexcept {
+    generation_journal_ = journal;
+  }
   AdminResult set_disk_options(std::uint32_t number, const DiskOptions& options);
   AdminResult set_net_options(const NetOptions& options);
 
@@ -117,6 +123,8 @@ class Resource {
   [[nodiscard]] const Connection* connection() const noexcept { return connection_.get(); }
   [[nodiscard]] std::uint64_t connections_made() const noexcept { return connections_made_; }
   [[nodiscard]] ResourceStatus status() const;
+  // For `pollux explain`; without the ranges, which are read from the bitmaps.
+  [[nodiscard]] NodeReport report() const;
   [[nodiscard]] Role role() const noexcept { return role_; }
 
   // Handlers (handler_calls.cpp). What is left of them ends before the resource may go.
@@ -156,7 +164,11 @@ class Resource {
   Task<void> finish_resync_as_target(Volume& volume, bool complete);
   Task<void> finish_resync_as_source(Volume& volume);
   void verify_finished(Volume& volume);
-  void rotate_generation(Volume& volume);
+  void rotate_generation(Volume& volume, GenerationCause cause);
+  // For the journal (generation_notes.cpp): after a change of generations, or of what explains one.
+  void note_generation(Volume& volume, GenerationCause cause);
+  void note_split_brain(Volume& volume, const SyncDecision& decision);
+  void peer_told_generations(Volume& volume, const Uuids& peer);
   // Before a ping is answered that may be the last thing a target waits for.
   Task<void> note_finished_targets();
   // The superblock's flags, from the state; nothing is written.
@@ -196,6 +208,7 @@ class Resource {
   };
   [[nodiscard]] StateContext context(const Volume& volume) const noexcept;
   void apply(Volume& volume, const VolumeState& next);
+  void note_state_change(Volume& volume, const VolumeState& before);
   void duties_at_once(Volume& volume, const VolumeState& before, const Duties& duties);
   Task<void> follow_ups();
   Task<void> follow_up(FollowUp item);
@@ -236,6 +249,7 @@ class Resource {
   std::string name_;
   ResourceOptions options_;
   UndoStore* undo_store_ = nullptr;
+  GenerationJournal* generation_journal_ = nullptr;
   Handlers handlers_;  // frames of the connection wait in it
   ResyncOrder own_order_;
   ResyncOrder& order_;

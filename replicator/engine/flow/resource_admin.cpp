@@ -115,6 +115,7 @@ Task<AdminResult> Resource::finish_attach(Volume& target) {
   const Status sized = co_await determine_size(target);
   if (!sized.ok()) co_return co_await refuse_attach(target, attach_code(sized), sized.where());
   const bool connected = connection_ && connection_->established();
+  note_generation(target, GenerationCause::attached);
   StateDelta attached;
   if (connected) {
     attached.disk(DiskState::negotiating);

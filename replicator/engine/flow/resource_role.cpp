@@ -151,7 +151,9 @@ Task<Status> Resource::settle_promotion(Volume& volume, bool forced) {
     GenerationSet& own = volume.backing_->superblock().generations;
     const bool alone = volume.state_.connection < ConnectionState::connected ||
                        volume.state_.peer_disk <= DiskState::failed;
-    if (forced || (alone && own.bitmap == 0)) rotate_generation(volume);
+    const GenerationCause cause =
+        forced ? GenerationCause::promoted_by_force : GenerationCause::promoted_alone;
+    if (forced || (alone && own.bitmap == 0)) rotate_generation(volume, cause);
     own.current |= 1U;
     volume.exposed_uuid_ = own.current;
   }

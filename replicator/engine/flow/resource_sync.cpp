@@ -80,12 +80,13 @@ Task<AdminResult> Resource::new_current_uuid(std::uint32_t number, bool clear_bi
                     own.current == uuid_just_created && clear_bitmap;
   if (!skip && target->state_.connection != C::stand_alone) co_return AdminResult(admin_connected);
   own.clear_bitmap();
-  rotate_generation(*target);
+  rotate_generation(*target, GenerationCause::by_hand);
   if (clear_bitmap) target->backing_->bitmap().clear_all();
   if (skip) {
     log::info("{}/{} Preparing to skip initial sync", name_, number);
     connection_->send_uuids(*target, uuid_flag_skip_initial_sync);
     own.bitmap = 0;
+    note_generation(*target, GenerationCause::initial_sync_skipped);
     declare_both_up_to_date(*target);
   }
   const Status stored = co_await store_generation(*target);
@@ -105,6 +106,7 @@ Task<Status> Resource::peer_skips_initial_sync(Volume& volume, std::uint64_t cur
   own.set_current(current, volume.state_.role == Role::primary);
   own.bitmap = 0;
   volume.exposed_uuid_ = own.current;
+  note_generation(volume, GenerationCause::initial_sync_skipped);
   declare_both_up_to_date(volume);
   co_return co_await store_generation(volume);
 }

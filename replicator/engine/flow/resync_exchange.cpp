@@ -107,6 +107,7 @@ Task<Status> Connection::start_as_source(Volume& volume) {
                                   ? own.bitmap + sync_uuid_step
                                   : resource_.world().entropy.next64();
   own.rotate_bitmap(fresh);
+  resource_.note_generation(volume, GenerationCause::source_began);
   // On media before the peer hears of it; until then writes are still announced as out of sync
   // (E7).
   const Status written = co_await volume.backing_->write_superblock();
@@ -166,6 +167,7 @@ Task<Status> Connection::receive_sync_uuid(ConstBytes payload, Volume& volume) {
   GenerationSet& own = volume.backing_->superblock().generations;
   own.set_current(word->uuid, volume.state_.role == Role::primary);
   own.bitmap = 0;
+  resource_.note_generation(volume, GenerationCause::target_began);
   StateDelta delta;
   delta.connection(C::sync_target).disk(D::inconsistent);
   delta.sync_paused_by_dependency(!resource_.may_sync(volume));
@@ -357,6 +359,7 @@ Task<void> Resource::finish_resync_as_target(Volume& volume, bool complete) {
     own.set_current(peer.current, volume.state_.role == Role::primary);
     own.clear_bitmap();
     volume.exposed_uuid_ = own.current;
+    note_generation(volume, GenerationCause::target_done);
     peer_has_our_generations(volume);
     delta.disk(D::up_to_date);
   }
@@ -391,6 +394,7 @@ Task<void> Resource::finish_resync_as_source(Volume& volume) {
   }
   if (failed == 0 && volume.backing_) {
     volume.backing_->superblock().generations.clear_bitmap();
+    note_generation(volume, GenerationCause::source_done);
     peer_has_our_generations(volume);
   }
   StateDelta delta;

@@ -41,6 +41,7 @@ Task<std::optional<SyncDecision>> Connection::settle_decision(Volume& volume, Ha
   }
   if (!established_) co_return std::optional<SyncDecision>();
   log_solution(volume, decision);
+  resource_.note_split_brain(volume, decision);
   if (decision.outcome != Outcome::refuse) co_return decision;
   log::error("{}/{} {}", resource_.name(), volume.number(), decision.reason);
   const char* handler = decision.split_brain ? "split-brain" : "pri-lost";
@@ -89,7 +90,7 @@ Task<bool> Connection::may_resync(Volume& volume, bool source) {
 // and not made stable would then be believed to be on its disk; this way it is copied (D5).
 Task<std::optional<ConnectionState>> Connection::resync_marked_blocks(Volume& volume) {
   volume.generation_owed_ = false;
-  resource_.rotate_generation(volume);
+  resource_.rotate_generation(volume, GenerationCause::marked_blocks_copied);
   const std::uint64_t reached = volume.generation_changes_;
   const Status written = co_await volume.backing_->write_superblock();
   if (!written.ok()) {

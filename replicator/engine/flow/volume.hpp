@@ -20,6 +20,7 @@
 #include "engine/decide/verify.hpp"
 #include "engine/flow/backing_device.hpp"
 #include "engine/flow/send_queue.hpp"
+#include "engine/generation_journal.hpp"
 #include "engine/status.hpp"
 #include "io/block_device.hpp"
 #include "io/sync.hpp"
@@ -230,6 +231,8 @@ class Volume final : public io::BlockDevice {
   std::uint64_t generation_changes_ = 0;  // rotations in memory …
   std::uint64_t generation_stable_ = 0;   // … and how many of them are on media
   PeerVolume peer_;
+  std::optional<PeerAccount> told_;  // by the peer since they were last connected; for people
+  GenerationSet noted_generations_;  // as the journal knows them
   std::uint64_t dirty_bits_sent_ = 0;
   bool role_settled_ = false;  // "was Primary" is on media, the former one's writes are done
   std::uint64_t application_requests_ = 0;
