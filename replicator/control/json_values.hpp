@@ -1,5 +1,6 @@
-// Private to control: typed, total reading of JSON objects. A reader never stops at a bad member:
-// it gives a zero value and clears the `sound` flag shared by all readers of one message.
+// For control and what speaks its language: typed, total reading of JSON objects. A reader never
+// stops at a bad member: it gives a zero value and clears the `sound` flag shared by all readers of
+// one message.
 #pragma once
 
 #include <cstdint>

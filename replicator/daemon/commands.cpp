@@ -1,14 +1,13 @@
 // The commands of the control socket (control/messages.hpp), each as one small function: find the
 // object, parse the options, ask the engine, answer with DRBD's code.
 #include <unistd.h>
-#include <algorithm>
-#include <charconv>
 #include <utility>
 
 #include "base/log.hpp"
 #include "control/option_table.hpp"
 #include "control/status_json.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/replies.hpp"
 #include "daemon/tls_files.hpp"
 #include "devices/fuse_loop.hpp"
 
@@ -17,41 +16,6 @@ namespace replicator {
 namespace {
 
 using control::OptionMap;
-using control::Reply;
-using control::Request;
-
-Reply answer(std::int32_t code, std::string line = std::string()) {
-  Reply reply;
-  reply.code = code;
-  if (!line.empty()) reply.info.push_back(std::move(line));
-  return reply;
-}
-
-Reply answer(AdminResult result) {
-  Reply reply;
-  reply.code = result.code;
-  reply.info = std::move(result.info);
-  return reply;
-}
-
-Reply unknown_minor() { return answer(control::err_minor_invalid, "unknown minor"); }
-Reply unknown_resource() { return answer(control::err_resource_unknown, "unknown resource"); }
-Reply malformed(const char* what) { return answer(control::err_invalid_request, what); }
-
-bool parse_number(const std::string& text, std::uint32_t& number) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-bool flag(const Request& request, std::string_view name) {
-  const auto found = request.options.find(name);
-  return found != request.options.end() && found->second != "no";
-}
-
-std::string value(const Request& request, std::string_view name) {
-  const auto found = request.options.find(name);
-  return found == request.options.end() ? std::string() : found->second;
-}
 
 bool parse_meta_index(const std::string& text, MetaDiskIndex& index) {
   index = MetaDiskIndex();
@@ -90,6 +54,8 @@ Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
   if (command == "status") co_return status(request);
   if (command == "show") co_return show(request);
   if (command == "get-gi") co_return generations(request);
+  if (command == "report") co_return report(request);
+  if (command == "marked-ranges") co_return marked_ranges(request);
   if (command == "new-resource") co_return new_resource(request);
   if (command == "suspend-io" || command == "resume-io") co_return suspension(request);
   if (command == "wait-connect" || command == "wait-sync") {
@@ -154,6 +120,7 @@ Reply Daemon::new_resource(const Request& request) {
   entry->resource = std::make_unique<Resource>(reactor_.world(), memory_, request.object, options,
                                                &resync_order_);
   entry->resource->set_undo_store(&undo_files_);
+  entry->resource->set_generation_journal(&generation_files_);
   entry->resource->size_changed = [this, raw = entry.get()](Volume& volume) {
     std::shared_ptr<Entry> owner = share(raw);
     if (owner) size_tasks_.start(follow_size(std::move(owner), volume.number()));
@@ -425,40 +392,6 @@ Reply Daemon::suspension(const Request& request) {
   return answer(suspend ? resource.suspend_io(number) : resource.resume_io(number));
 }
 
-// Holds the answer until the state is reached; data {"timeout":true} when that takes too long. Ends
-// when nobody waits for it any more.
-Task<Reply> Daemon::wait_for(const Request& request, io::Stream& caller) {
-  Place place = find_minor(request.object);
-  if (place.volume == nullptr) co_return unknown_minor();
-  const bool sync = request.command == "wait-sync";
-  const bool after_split_brain = flag(request, "wait-after-sb");
-  const VolumeState first = place.volume->state();
-  std::uint32_t seconds = 0;
-  const char* which =
-      first.peer_disk == DiskState::outdated ? "outdated-wfc-timeout" : "wfc-timeout";
-  parse_number(value(request, which), seconds);
-  const Instant until =
-      seconds == 0 ? Instant::never() : reactor_.world().clock.now() + Duration::seconds(seconds);
-  for (;;) {
-    place = find_minor(request.object);
-    if (place.volume == nullptr) co_return unknown_minor();
-    const VolumeState& now = place.volume->state();
-    const bool ended = now.connection == ConnectionState::stand_alone && !after_split_brain;
-    const bool reached = sync ? now.connection == ConnectionState::connected
-                              : now.connection >= ConnectionState::connected;
-    if (reached || ended) break;
-    if (reactor_.world().clock.now() >= until || !caller.alive()) {
-      Reply reply;
-      reply.data = control::DataObject().add("timeout", true).text();
-      co_return reply;
-    }
-    io::Op op;
-    reactor_.world().clock.sleep(op, Duration::milliseconds(50));
-    co_await op;
-  }
-  co_return Reply();
-}
-
 Reply Daemon::disk_options(const Request& request) {
   const Place place = find_minor(request.object);
   if (place.volume == nullptr) return unknown_minor();
@@ -493,78 +426,6 @@ Reply Daemon::resource_options(const Request& request) {
   }
   entry->resource->set_options(entry->options);
   return Reply();
-}
-
-Reply Daemon::status(const Request& request) {
-  std::vector<ResourceStatus> all = all_status();
-  Reply reply;
-  if (request.object.empty() || request.object == "all") {
-    reply.data = control::encode_status(all);
-    return reply;
-  }
-  const Entry* entry = find_object(request.object);
-  if (entry == nullptr) {
-    std::uint32_t minor = 0;
-    return parse_number(request.object, minor) ? unknown_minor() : unknown_resource();
-  }
-  std::erase_if(all, [&](const ResourceStatus& s) { return s.name != entry->resource->name(); });
-  reply.data = control::encode_status(all);
-  return reply;
-}
-
-Reply Daemon::show(const Request& request) {
-  std::vector<control::ResourceShow> shown;
-  const bool all = request.object.empty() || request.object == "all";
-  const Entry* wanted = all ? nullptr : find_object(request.object);
-  if (!all && wanted == nullptr) return unknown_resource();
-  for (const auto& [name, entry] : resources_) {
-    if (!all && entry.get() != wanted) continue;
-    control::ResourceShow item;
-    item.name = name;
-    item.options = entry->options;
-    item.peer_name = entry->peer_name;
-    const Connection* connection = entry->resource->connection();
-    if (connection != nullptr && !connection->ended()) {
-      item.has_connection = true;
-      item.peer = connection->peer();
-      item.net = connection->options();
-    }
-    for (const std::unique_ptr<Volume>& volume : entry->resource->volumes()) {
-      control::VolumeShow one;
-      one.volume = volume->number();
-      one.minor = volume->minor();
-      if (volume->backing() != nullptr) one.backing = volume->backing_config();
-      one.disk = volume->disk_options();
-      item.volumes.push_back(std::move(one));
-    }
-    shown.push_back(std::move(item));
-  }
-  Reply reply;
-  reply.data = control::encode_show(shown);
-  return reply;
-}
-
-Reply Daemon::generations(const Request& request) {
-  const Place place = find_minor(request.object);
-  if (place.volume == nullptr) return unknown_minor();
-  const BackingDevice* backing = place.volume->backing();
-  if (backing == nullptr) return answer(control::err_no_disk);
-  const Superblock& superblock = backing->superblock();
-  control::GenerationShow shown;
-  shown.generations[0] = superblock.generations.current;
-  shown.generations[1] = superblock.generations.bitmap;
-  shown.generations[2] = superblock.generations.history[0];
-  shown.generations[3] = superblock.generations.history[1];
-  shown.consistent = (superblock.flags & md_flag_consistent) != 0;
-  shown.was_up_to_date = (superblock.flags & md_flag_was_up_to_date) != 0;
-  shown.primary = (superblock.flags & md_flag_primary) != 0;
-  shown.connected = (superblock.flags & md_flag_connected) != 0;
-  shown.full_sync = (superblock.flags & md_flag_full_sync) != 0;
-  shown.peer_outdated = (superblock.flags & md_flag_peer_outdated) != 0;
-  shown.crashed_primary = (superblock.flags & md_flag_crashed_primary) != 0;
-  Reply reply;
-  reply.data = control::encode_generations(shown);
-  return reply;
 }
 
 }  // namespace replicator

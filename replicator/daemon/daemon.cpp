@@ -21,6 +21,7 @@ Daemon::Daemon(uring::Reactor& reactor, DaemonOptions options)
       replies_(reply_bytes),
       memory_{incoming_, replies_},
       undo_files_(reactor_.world().storage, options_.undo_directory),
+      generation_files_(reactor_, options_.generations_directory),
       server_(reactor.world(), *this) {
   for (io::BufferPool* pool : {&incoming_, &replies_}) {
     const Status registered = reactor_.register_memory(pool->arena());
@@ -89,6 +90,7 @@ Task<void> Daemon::stop() {
   if (volume_files_) co_await volume_files_->unmount();
   if (proc_) co_await proc_->unmount();
   co_await server_.stop();
+  co_await generation_files_.close();
 }
 
 std::vector<ResourceStatus> Daemon::all_status() const {

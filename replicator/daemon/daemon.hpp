@@ -10,6 +10,7 @@
 
 #include "control/messages.hpp"
 #include "control/server.hpp"
+#include "daemon/generation_files.hpp"
 #include "daemon/undo_files.hpp"
 #include "devices/kernel_device.hpp"
 #include "devices/volume_directory.hpp"
@@ -24,6 +25,7 @@ namespace replicator {
 struct DaemonOptions {
   std::string run_directory = "/run/pollux";
   std::string undo_directory = default_undo_directory;
+  std::string generations_directory = default_generations_directory;
   bool kernel_devices = true;
 };
 
@@ -92,6 +94,8 @@ class Daemon final : public control::CommandHandler {
   Reply status(const Request& request);
   Reply show(const Request& request);
   Reply generations(const Request& request);
+  Reply report(const Request& request);
+  Reply marked_ranges(const Request& request);
 
   Task<void> mount_files();
   Task<void> open_devices(Entry& entry, Reply& reply);
@@ -109,6 +113,7 @@ class Daemon final : public control::CommandHandler {
   io::BufferPool replies_;
   Memory memory_;
   UndoFiles undo_files_;
+  GenerationFiles generation_files_;
   ResyncOrder resync_order_;
   // Who waits for its turn keeps the entry, not the resource's place in here.
   std::map<std::string, std::shared_ptr<Entry>> resources_;

@@ -22,7 +22,8 @@ using namespace replicator;
 
 constexpr const char* usage =
     "usage: polluxd [--foreground | --background] [--log-file FILE] [--verbose] "
-    "[--no-kernel-devices] [--usermode-helper PROGRAM] [--undo-directory DIRECTORY]\n"
+    "[--no-kernel-devices] [--usermode-helper PROGRAM] [--undo-directory DIRECTORY] "
+    "[--generations-directory DIRECTORY]\n"
     "The replicator daemon. drbdadm starts it when it is needed.\n";
 
 struct Arguments {
@@ -32,6 +33,7 @@ struct Arguments {
   std::string log_file;
   std::string helper = usual_helper();
   std::string undo_directory = default_undo_directory;
+  std::string generations_directory = default_generations_directory;
 };
 
 bool parse(int count, char** words, Arguments& arguments) {
@@ -44,6 +46,8 @@ bool parse(int count, char** words, Arguments& arguments) {
     else if (word == "--log-file" && i + 1 < count) arguments.log_file = words[++i];
     else if (word == "--usermode-helper" && i + 1 < count) arguments.helper = words[++i];
     else if (word == "--undo-directory" && i + 1 < count) arguments.undo_directory = words[++i];
+    else if (word == "--generations-directory" && i + 1 < count)
+      arguments.generations_directory = words[++i];
     else return false;
   }
   return true;
@@ -124,6 +128,7 @@ int serve(const Arguments& arguments, int ready) {
   DaemonOptions options;
   options.kernel_devices = arguments.kernel_devices;
   options.undo_directory = arguments.undo_directory;
+  options.generations_directory = arguments.generations_directory;
   Daemon daemon(**reactor, options);
   for (const std::string& line : harden_process())
     log::info("{}", line);

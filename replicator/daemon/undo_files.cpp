@@ -114,7 +114,13 @@ void UndoFiles::set_aside(const std::string& resource, std::uint32_t volume) {
 
 UndoStore::Space UndoFiles::space() {
   struct statvfs room{};
-  if (statvfs(directory_.c_str(), &room) != 0) return Space();
+  // Before the first file there is no directory: it will be made where the one above it is.
+  std::string place = directory_;
+  while (statvfs(place.c_str(), &room) != 0) {
+    const std::size_t above = place.find_last_of('/');
+    if (errno != ENOENT || above == std::string::npos || place == "/") return Space();
+    place.resize(above == 0 ? 1 : above);
+  }
   return Space{ByteCount(room.f_bavail * room.f_frsize), ByteCount(room.f_blocks * room.f_frsize)};
 }
 
