@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "pollux/explain_command.hpp"
 #include "pollux/undo_commands.hpp"
 #include "pollux/verify_command.hpp"
 
@@ -13,11 +14,11 @@ int main(int count, char** words) {
   const std::string verb = arguments.empty() ? "" : arguments[0];
   const std::span rest = std::span(arguments).subspan(arguments.empty() ? 0 : 1);
   if (verb == "undo") return pollux::run_undo(rest, stdout, stderr);
-  if (verb == "verify") {
-    const control::Client client;
-    return pollux::run_verify(rest, stdout, stderr, client);
-  }
+  const control::Client client;
+  if (verb == "verify") return pollux::run_verify(rest, stdout, stderr, client);
+  if (verb == "explain") return pollux::run_explain(rest, stdout, stderr, client);
   std::fputs(pollux::undo_usage, stderr);
   std::fputs(pollux::verify_usage, stderr);
+  std::fputs(pollux::explain_usage, stderr);
   return 2;
 }

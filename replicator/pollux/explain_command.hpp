@@ -1,0 +1,25 @@
+// pollux explain split-brain: since when the two sides of a resource differ and what each changed,
+// before anybody decides who the victim is (docs/split-brain.md).
+#pragma once
+
+#include <cstdio>
+#include <span>
+#include <string>
+
+#include "control/client.hpp"
+
+namespace replicator::pollux {
+
+inline constexpr const char* explain_usage =
+    "usage: pollux explain split-brain RESOURCE [--peer FILE] [--json] [--all]\n"
+    "       pollux explain split-brain RESOURCE --export\n"
+    "Since when the two sides differ, what each changed, what either choice costs. FILE (- is\n"
+    "standard input) is what --export wrote on the other node. --all prints every range.\n"
+    "--directory DIRECTORY: where the journal is, if not in /var/lib/pollux/generations.\n";
+
+// Exit code: 0 no split brain, 1 a split brain, 3 it is not known or could not be found out, with
+// the reason; 2 usage.
+int run_explain(std::span<const std::string> arguments, std::FILE* out, std::FILE* err,
+                const control::Client& client);
+
+}  // namespace replicator::pollux
