@@ -359,10 +359,29 @@ void Resync::end_when_clean() {
   connection_.link_tasks_.start(counted(finish_source()));
 }
 
+// Of nothing to copy the end is not told before version 95. A target whose handler still considers
+// the resync must not be taken for UpToDate (G1); what it says of its state shows when it began, and
+// a kernel that says nothing has had the time that kernels give each other.
+Task<void> Resync::target_begun() {
+  io::Clock& clock = volume_.resource().world().clock;
+  const NetOptions& net = connection_.options();
+  const Instant until = clock.now() + Duration::seconds(net.ping_interval_seconds) +
+                        Duration::tenths(net.ping_timeout_tenths);
+  while (!stopping_ && clock.now() < until) {
+    const ConnectionState there = volume_.peer_.state.connection;
+    if (is_syncing(there) || there == ConnectionState::connected) co_return;
+    io::Op op;
+    clock.sleep(op, extent_retry);
+    co_await op;
+  }
+}
+
 // With an old peer its last acknowledgement is the end. A newer one says that it is through, but a
 // kernel does so as soon as it has written: what applications wrote last is clean here only when
 // its epoch is stable.
 Task<void> Resync::finish_source() {
+  const bool silent_end = total_blocks_ == 0 && connection_.agreed_version() < 95;
+  if (silent_end) co_await target_begun();
   while (!stopping_) {
     if (!done()) {
       io::Event::Wait wait(progress_event_);

@@ -92,6 +92,7 @@ class Resync {
   Task<void> stabilize();
   Task<void> finish_target();
   Task<void> finish_source();
+  Task<void> target_begun();
   Task<void> counted(Task<void> task);
   bool request_next();
   Task<void> ask_with_digest(ByteRange range);
