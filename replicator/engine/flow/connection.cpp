@@ -326,7 +326,9 @@ Task<bool> Connection::wait_stable(std::uint64_t ticket) {
 void Connection::announce_out_of_sync(Volume& volume, ByteRange range) {
   const std::uint64_t before = volume.out_of_sync_blocks();
   volume.mark_out_of_sync(range);
-  if (volume.out_of_sync_blocks() == before) return;
+  // What is marked here is marked there, but for what a write under way makes clean there first.
+  const bool under_way = log_.outdo(volume, range);
+  if (volume.out_of_sync_blocks() == before && !under_way) return;
   BlockDescriptor descriptor;
   descriptor.sector = to_sector(range.begin);
   descriptor.bytes = static_cast<std::uint32_t>(range.length.value());

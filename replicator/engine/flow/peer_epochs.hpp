@@ -8,6 +8,7 @@
 #include <list>
 #include <vector>
 
+#include "base/list.hpp"
 #include "base/units.hpp"
 #include "protocol/packets.hpp"
 
@@ -31,7 +32,36 @@ class PeerEpochs {
     std::vector<InSync> in_sync;
   };
 
+  // A write that has been received and not been answered; lives as long as that.
+  class UnderWay : public ListNode {
+   public:
+    UnderWay(PeerEpochs& epochs, const Volume& volume, ByteRange range) noexcept
+        : volume_(&volume), range_(range) {
+      epochs.under_way_.push_back(*this);
+    }
+    // The peer has announced a later write there.
+    [[nodiscard]] bool outdone() const noexcept { return outdone_; }
+
+   private:
+    friend class PeerEpochs;
+    const Volume* volume_;
+    ByteRange range_;
+    bool outdone_ = false;
+  };
+
   PeerEpochs() : epochs_(1) {}
+
+  // The peer has written there without sending it: nothing from before makes it clean (E3).
+  void outdo(const Volume& volume, ByteRange range) noexcept {
+    for (UnderWay* write = under_way_.first(); write != nullptr; write = under_way_.next(*write)) {
+      if (write->volume_ == &volume && write->range_.overlaps(range)) write->outdone_ = true;
+    }
+    for (Epoch& epoch : epochs_) {
+      std::erase_if(epoch.in_sync, [&](const InSync& item) {
+        return item.volume == &volume && item.range.overlaps(range);
+      });
+    }
+  }
 
   // A write of the open epoch that was refused counts in its size.
   void refused() noexcept { ++epochs_.back().size; }
@@ -85,6 +115,7 @@ class PeerEpochs {
 
  private:
   std::list<Epoch> epochs_;  // oldest first, the last one is open
+  List<UnderWay> under_way_;
   std::uint32_t active_ = 0;
 };
 

@@ -159,6 +159,7 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
   // As the writer said before it sent this: when the link is lost nobody knows any more.
   const bool only_copy = volume.state_.peer_disk < DiskState::inconsistent;
   const std::uint32_t disks_lost = volume.disks_lost_;
+  const PeerEpochs::UnderWay under_way(peer_epochs_, volume, range);
   if ((header.flags & dp_send_receive_ack) != 0) {
     send_block_ack(volume, Packet::recv_ack, header.sector,
                    static_cast<std::uint32_t>(range.length.value()), header.block_id);
@@ -205,7 +206,8 @@ Task<void> Connection::peer_write(Volume& volume, Packet kind, DataHeader header
   const std::int32_t moved = co_await op;
   --volume.local_pending_;
   if (moved < 0) volume.data_io_failed("peer write", moved, range);
-  if (volume.disks_lost_ != disks_lost) header.flags &= ~dp_may_set_in_sync;
+  const bool proof = volume.disks_lost_ == disks_lost && !under_way.outdone();
+  if (!proof) header.flags &= ~dp_may_set_in_sync;
   peer_write_done(volume, header, range, epoch, moved >= 0);
 }
 

@@ -202,6 +202,7 @@ Status Connection::receive_out_of_sync(ConstBytes payload, Volume& volume) {
     case ConnectionState::behind: break;
     default: return Status(Fault::protocol_error, "out-of-sync notice in the wrong state");
   }
+  peer_epochs_.outdo(volume, *range);
   volume.mark_out_of_sync(*range);
   return Status();
 }

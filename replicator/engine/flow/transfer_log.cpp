@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "base/sabotage.hpp"
-#include "engine/decide/route.hpp"
 #include "engine/flow/volume.hpp"
 
 namespace replicator {
@@ -28,6 +27,7 @@ MirroredWrite& TransferLog::add(Volume& volume, ByteRange range, ActivityHold ho
   entry.block_id = (std::uint64_t{++reuse_[index]} << 32U) | (index + 1);
   entry.epoch = current_epoch_;
   entry.disks_lost = volume.disks_lost();
+  entry.outdone = false;
   entry.terms = terms;
   entry.answer = PeerAnswer::pending;
   entry.owned = true;
@@ -144,12 +144,22 @@ bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
   return true;
 }
 
+bool TransferLog::outdo(const Volume& volume, ByteRange range) noexcept {
+  bool any = false;
+  for (MirroredWrite* entry = log_.first(); entry != nullptr; entry = log_.next(*entry)) {
+    if (entry->volume != &volume || !entry->range.overlaps(range)) continue;
+    entry->outdone = true;
+    any = true;
+  }
+  return any;
+}
+
 // What the fate of the write means for the bitmap, once both sides are known.
 void TransferLog::settle(MirroredWrite& entry) {
   if (!entry.local_ok || !entry.epoch_stable || entry.answer != PeerAnswer::written_in_sync) return;
   // E3: on media on both sides, unless a later write has only been announced, or one of the disks
   // went and took it along.
-  if (announces(entry.volume->state()) || entry.disks_lost != entry.volume->disks_lost()) return;
+  if (entry.outdone || entry.disks_lost != entry.volume->disks_lost()) return;
   entry.volume->clear_out_of_sync(entry.range);
 }
 

@@ -33,6 +33,7 @@ struct MirroredWrite : ListNode {
   bool owned = false;         // the write's coroutine still uses the entry
   bool local_ok = false;      // meaningful once not owned
   bool epoch_stable = false;  // barrier-acked
+  bool outdone = false;       // the peer was told of a later write there instead of being sent it
   io::Event answered;         // anything that judge() depends on, except the mark
 
   [[nodiscard]] WriteVerdict judge() const noexcept {
@@ -53,6 +54,10 @@ class TransferLog {
   // The peer's word about one write. Null when it means nothing to us (unknown id, wrong range,
   // already answered): a protocol error of the peer.
   MirroredWrite* answer(std::uint64_t block_id, Volume& volume, ByteRange range, PeerAnswer answer);
+
+  // A write to `range` is announced to the peer, not sent: what is under way there clears no bits
+  // any more (E3). False when nothing is.
+  bool outdo(const Volume& volume, ByteRange range) noexcept;
 
   // The owner has answered the write. What the peer still says of it decides about the bitmap.
   void finish(MirroredWrite& entry, bool local_ok);
