@@ -234,6 +234,9 @@ void Cluster::note_change(std::size_t which, const VolumeState& before, const Vo
   const bool begun = !now.suspended();  // while it is suspended it is only owed
   if (now.role == Role::primary && here && !there && begun) nodes_[other(which)].stale = true;
   if (now.role == Role::primary && there && !here) member.stale = true;
+  // Its disk is back, and nothing was answered in between.
+  const bool back = before.disk < DiskState::inconsistent && here;
+  if (now.role == Role::primary && back && !member.lacks) member.stale = false;
   // The end of a resync: it has what the source had, even when that goes before both agree.
   if (before.connection == ConnectionState::sync_target &&
       now.connection == ConnectionState::connected && here) {
@@ -367,6 +370,7 @@ Instant Cluster::weak_since(NodeId node_id) {
 bool Cluster::both_good() noexcept {
   for (std::size_t i = 0; i < 2; ++i) {
     if (replica(i) != nullptr && replica(i)->busy()) return false;
+    if (world_.paused(node(i).id())) return false;  // what it says of itself may be long ago
   }
   return in_sync(nodes_[0].seen) && in_sync(nodes_[1].seen);
 }

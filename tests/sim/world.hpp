@@ -59,6 +59,9 @@ class World {
   [[nodiscard]] const std::string& node_name(NodeId node) const noexcept;
   // A stopped process or virtual machine: its events wait until `until`.
   void pause(NodeId node, Instant until) noexcept;
+  [[nodiscard]] bool paused(NodeId node) const noexcept {
+    return nodes_[node]->paused_until > now_;
+  }
 
   // `target.fire(tag)` at `when` (now, if that is past), as `node`.
   void at(Instant when, NodeId node, EventTarget& target, std::uint64_t tag);
