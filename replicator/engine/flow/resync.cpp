@@ -360,8 +360,8 @@ void Resync::end_when_clean() {
 }
 
 // Of nothing to copy the end is not told before version 95. A target whose handler still considers
-// the resync must not be taken for UpToDate (G1); what it says of its state shows when it began, and
-// a kernel that says nothing has had the time that kernels give each other.
+// the resync must not be taken for UpToDate (G1); what it says of its state shows when it began,
+// and a kernel that says nothing has had the time that kernels give each other.
 Task<void> Resync::target_begun() {
   io::Clock& clock = volume_.resource().world().clock;
   const NetOptions& net = connection_.options();
