@@ -68,7 +68,9 @@ MAIN_pollux-send-arp := ha/send_arp/main.cpp
 MAIN_hb_standby := $(MAIN_cl_status)
 MAIN_hb_takeover := $(MAIN_cl_status)
 MAIN_crm_simulate := ha/crm/main.cpp
-PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta pollux-had pollux-send-arp cl_status hb_standby hb_takeover crm_simulate,$(if $(wildcard $(MAIN_$(p))),$(p)))
+CIB_COMMANDS := cibadmin crm_attribute crm_master attrd_updater crm_node crm_resource crmadmin
+$(foreach p,$(CIB_COMMANDS),$(eval MAIN_$(p) := ha/cli/tools/main.cpp))
+PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta pollux-had pollux-send-arp cl_status hb_standby hb_takeover crm_simulate $(CIB_COMMANDS),$(if $(wildcard $(MAIN_$(p))),$(p)))
 
 SOURCES := $(sort $(shell find replicator kmod-shim drbdadm-compat ha -name '*.cpp' 2>/dev/null))
 LIB_SOURCES := $(filter-out %/main.cpp drbdadm-compat/main/%,$(SOURCES))
@@ -256,8 +258,9 @@ endif
 format: ## clang-format over the C++ sources
 	@find replicator kmod-shim drbdadm-compat ha tests -name '*.[ch]pp' -print0 | xargs -0 -P 2 -n 40 clang-format-19 -i
 
-# Where Pacemaker is installed, its own crm_simulate stays.
-FOREIGN = $(shell f=$(DESTDIR)$(PREFIX)/sbin/crm_simulate; [ ! -x $$f ] || $$f --version | grep -q Pollux || echo crm_simulate)
+# Where Pacemaker is installed, its own commands stay.
+FOREIGN = $(shell for p in crm_simulate $(CIB_COMMANDS); do f=$(DESTDIR)$(PREFIX)/sbin/$$p; \
+  [ ! -x $$f ] || $$f --version 2>&1 | grep -q Pollux || echo $$p; done)
 DOCUMENTS := $(wildcard README.md LICENSE docs/*.md)
 .PHONY: install
 install: programs ## programs and documents under $(DESTDIR)$(PREFIX) (PREFIX=/usr)

@@ -5,7 +5,7 @@
 
 #include "control/client.hpp"
 #include "control/messages.hpp"
-#include "ha/daemon/had.hpp"
+#include "ha/daemon/paths.hpp"
 
 namespace {
 

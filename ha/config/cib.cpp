@@ -20,6 +20,11 @@ std::int64_t number(std::string_view text) noexcept {
 
 }  // namespace
 
+Version version_from(std::string_view admin_epoch, std::string_view epoch,
+                     std::string_view num_updates) noexcept {
+  return {number(admin_epoch), number(epoch), number(num_updates)};
+}
+
 replicator::Result<Cib> Cib::parse(std::string_view text) {
   replicator::Result<Element> root = parse_xml(text);
   if (!root) return tl::unexpected(root.error());
@@ -30,8 +35,7 @@ replicator::Result<Cib> Cib::parse(std::string_view text) {
 }
 
 Version Cib::version() const noexcept {
-  return {number(root_.value("admin_epoch")), number(root_.value("epoch")),
-          number(root_.value("num_updates"))};
+  return version_from(root_.value("admin_epoch"), root_.value("epoch"), root_.value("num_updates"));
 }
 
 const Element& Cib::section(std::string_view name) const noexcept {

@@ -18,6 +18,10 @@ struct Version {
   auto operator<=>(const Version&) const = default;
 };
 
+// From the three attributes; what is no number counts as 0.
+[[nodiscard]] Version version_from(std::string_view admin_epoch, std::string_view epoch,
+                                   std::string_view num_updates) noexcept;
+
 class Cib {
  public:
   explicit Cib(Element root) : root_(std::move(root)) {}

@@ -25,7 +25,7 @@ struct Element {
   [[nodiscard]] std::string_view id() const noexcept { return value("id"); }
   [[nodiscard]] const Element* child(std::string_view child_name) const noexcept;
   [[nodiscard]] Element* child(std::string_view child_name) noexcept;
-  [[nodiscard]] Element& child_or_new(std::string_view child_name);
+  Element& child_or_new(std::string_view child_name);
 
   // Depth first; null when there is none.
   [[nodiscard]] const Element* find(std::string_view element_name,

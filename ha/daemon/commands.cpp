@@ -31,6 +31,8 @@ std::string argument(const Request& request, std::size_t index) {
 }  // namespace
 
 Task<Reply> Had::handle(Request request, replicator::io::Stream& /*caller*/) {
+  if (cluster_ && Cluster::knows(request.command))
+    co_return co_await cluster_->command(std::move(request));
   Reply reply = answer(request);
   after_change();
   co_return reply;
@@ -52,6 +54,7 @@ Reply Had::answer(const Request& request) {
     if (found == configuration_.cf.as_written.end()) return say("", 1);
     return say(found->second);
   }
+  if (Cluster::knows(what)) return say("no CIB rules here (ha.cf: crm yes)", 107);
   if (what == "stop") {
     shut_down();
     return Reply();

@@ -76,11 +76,14 @@ void append(membership::Diagnostics& to, membership::Diagnostics from) {
     to.push_back(std::move(diagnostic));
 }
 
-void load_resources(const std::string& folder, Configuration& configuration) {
+void load_resources(const std::string& folder, const std::string& cib_folder,
+                    Configuration& configuration) {
   const std::string path = folder + "/haresources";
   const auto file = read_file(path);
+  const bool cib = access((cib_folder + "/cib.xml").c_str(), F_OK) == 0;
+  configuration.by_cib = configuration.cf.pacemaker || (!file && cib);
+  if (configuration.by_cib && !file) return;
   if (configuration.cf.pacemaker) {
-    if (!file) return;
     for (const std::string& line :
          {fmt::format("File {} exists.", path),
           std::string("This file is not used because pacemaker is enabled")})
@@ -126,7 +129,7 @@ bool authkeys_changed(const std::string& folder, std::int64_t& changed) {
   return is_new;
 }
 
-Configuration load(const std::string& folder) {
+Configuration load(const std::string& folder, const std::string& cib_folder) {
   Configuration configuration;
   configuration.own_node = own_node_name();
   const std::string path = folder + "/ha.cf";
@@ -143,7 +146,7 @@ Configuration load(const std::string& folder) {
   if (keys.keys) configuration.keys = std::move(*keys.keys);
   else keys.diagnostics.push_back(error_of(path, "Authentication configuration error."));
   append(configuration.diagnostics, std::move(keys.diagnostics));
-  load_resources(folder, configuration);
+  load_resources(folder, cib_folder, configuration);
   return configuration;
 }
 

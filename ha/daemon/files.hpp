@@ -16,11 +16,13 @@ struct Configuration {
   membership::HaCf cf;
   membership::AuthKeys keys;
   std::vector<haresources::Group> groups;
+  bool by_cib = false;                  // a CIB says what runs where, not haresources
   membership::Diagnostics diagnostics;  // with an error the rest is not to be used
 };
 
-// ha.cf, authkeys and haresources of that folder.
-Configuration load(const std::string& folder);
+// ha.cf, authkeys and haresources of that folder. A CIB rules where ha.cf says "crm yes", and where
+// there is one and no haresources.
+Configuration load(const std::string& folder, const std::string& cib_folder);
 
 // The authkeys file alone, if it is new since `changed` (a time in nanoseconds, which follows).
 bool authkeys_changed(const std::string& folder, std::int64_t& changed);

@@ -82,15 +82,6 @@ haresources::TakeoverConfig takeover_config(const Configuration& configuration) 
   return config;
 }
 
-// What a script said, in one line of the log.
-std::string one_line(std::string_view output) {
-  std::string line(output.substr(0, 400));
-  for (char& c : line) {
-    if (c == '\n' || c == '\r' || c == '\0') c = ' ';
-  }
-  return line;
-}
-
 std::string digest_of(const std::vector<haresources::Group>& groups) {
   std::string all;
   for (const haresources::Group& group : groups)
@@ -116,13 +107,36 @@ Had::Had(replicator::uring::Reactor& reactor, HadOptions options, Configuration 
       takeover_(takeover_config(configuration_)),
       groups_(configuration_.own_node, configuration_.groups, *this, reactor_.world().clock,
               [this](Severity severity, const std::string& text) { log_.write(severity, text); }),
+      cluster_(make_cluster()),
       server_(reactor_.world(), *this),
       resources_digest_(digest_of(configuration_.groups)) {
-  managing_ = !configuration_.cf.pacemaker && !options_.voter;
+  managing_ = !configuration_.by_cib && !options_.voter;
   authkeys_changed(options_.config_folder, keys_changed_);
 }
 
 Had::~Had() = default;
+
+std::unique_ptr<Cluster> Had::make_cluster() {
+  if (!configuration_.by_cib) return nullptr;
+  ClusterOptions options;
+  options.cib_folder = options_.cib_folder;
+  options.run_folder = options_.run_folder;
+  options.voter = options_.voter;
+  options.agents.ocf = options_.ocf_folders;
+  options.agents.heartbeat = options_.script_folders;
+  options.agents.path = options_.path;
+  options.agents.log_facility = configuration_.cf.log_facility;
+  Cluster::Hooks hooks;
+  hooks.send = [this](Message message) {
+    if (!membership_.send(std::move(message), now()))
+      log_.write(Severity::error, "a message is too long and was not sent");
+  };
+  hooks.flush = [this] { flow_.flush(); };
+  hooks.leave = [this] { tasks_.start(say_goodbye()); };
+  hooks.fenced = [this] { end_at_once(); };
+  return std::make_unique<Cluster>(reactor_, std::move(options), configuration_, std::move(hooks),
+                                   log_);
+}
 
 Instant Had::now() const noexcept { return reactor_.world().clock.now(); }
 
@@ -191,6 +205,7 @@ Task<bool> Had::start() {
     if (!idle) co_return false;
   }
   server_.serve_clients();
+  if (cluster_) cluster_->start();
   flow_.start();
   after_change();
   tasks_.start(work_loop());
@@ -203,11 +218,36 @@ Task<bool> Had::start() {
 void Had::observe(membership::Effects effects) {
   for (const LogLine& line : effects.log)
     log_.write(line.severity, line.text);
+  if (cluster_) return observe_cluster(effects);
   for (const membership::Event& event : effects.events)
     on_event(event);
   for (const Message& message : effects.messages)
     on_message(message);
   carry_orders();
+}
+
+// Who is there is known before what they say.
+void Had::observe_cluster(const membership::Effects& effects) {
+  for (const membership::Event& event : effects.events)
+    cluster_->on_event(event);
+  cluster_->see(view());
+  for (const Message& message : effects.messages)
+    cluster_->on_message(message);
+  cluster_->see(view());
+}
+
+controller::View Had::view() const {
+  controller::View view;
+  view.communication_up = membership_.communication_up();
+  const std::vector<std::string> present = membership_.present();
+  view.quorum = membership::has_quorum(configuration_.cf.nodes.size(), present.size());
+  for (const std::string& node : present) {
+    if (node == configuration_.own_node) continue;
+    const Result<membership::NodeStatus> status = membership_.status(node);
+    view.others[node] = {status && *status == membership::NodeStatus::active,
+                         membership_.is_voter(node)};
+  }
+  return view;
 }
 
 void Had::on_event(const membership::Event& event) {
@@ -308,6 +348,13 @@ void Had::fail_hard() {
   log_.write(Severity::error, "CRIT: Killing heartbeat ungracefully!");
   ::reboot(LINUX_REBOOT_CMD_RESTART);
   // Not permitted: the other node hears nothing any more and takes over, as if this one were off.
+  _exit(70);
+}
+
+// The others go on without this node: nothing that it does may last.
+void Had::end_at_once() {
+  log_.write(Severity::error, "CRIT: Killing heartbeat ungracefully!");
+  if (options_.reboot) ::reboot(LINUX_REBOOT_CMD_RESTART);
   _exit(70);
 }
 
@@ -416,7 +463,8 @@ void Had::reload_keys() {
 
 void Had::shut_down() {
   log_.write(Severity::info, fmt::format("Heartbeat shutdown in progress. ({})", getpid()));
-  if (managing_) takeover_.shut_down(now());
+  if (cluster_) cluster_->shut_down();
+  else if (managing_) takeover_.shut_down(now());
   else if (!leaving_) tasks_.start(say_goodbye());
   after_change();
 }
@@ -438,6 +486,9 @@ Task<void> Had::stop() {
   stopping_ = true;
   work_came_.notify_all();
   if (resting_ != nullptr) reactor_.world().clock.wake(*resting_);
+  if (cluster_) {
+    co_await cluster_->stop();
+  }
   co_await server_.stop();
   co_await flow_.stop();
   co_await tasks_.close();

@@ -1,5 +1,5 @@
-// pollux-had of one node: membership, the rules of haresources, and the scripts, put together. It
-// decides nothing by itself.
+// pollux-had of one node: membership, the rules of haresources and the scripts, or those of a
+// cluster that a CIB describes, put together. It decides nothing by itself.
 #pragma once
 
 #include <deque>
@@ -8,8 +8,10 @@
 #include <vector>
 
 #include "control/server.hpp"
+#include "ha/daemon/cluster.hpp"
 #include "ha/daemon/files.hpp"
 #include "ha/daemon/log.hpp"
+#include "ha/daemon/paths.hpp"
 #include "ha/haresources/groups.hpp"
 #include "ha/haresources/takeover.hpp"
 #include "ha/membership/flow.hpp"
@@ -18,7 +20,6 @@
 
 namespace ha::daemon {
 
-inline constexpr const char* default_run_folder = "/run/pollux-had";
 
 struct HadOptions {
   std::string config_folder = "/etc/ha.d";
@@ -27,6 +28,9 @@ struct HadOptions {
   // Searched in this order for the scripts of haresources.
   std::vector<std::string> script_folders;
   std::string path;  // PATH of the scripts
+  std::string cib_folder = "/var/lib/pollux/cib";
+  // Searched for agents, as PROVIDER/TYPE.
+  std::vector<std::string> ocf_folders;
   // How often what is held is asked whether it runs; zero: never, as the original.
   Duration monitor;
   bool voter = false;  // counts for quorum, holds nothing
@@ -52,6 +56,10 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
   using Severity = membership::Severity;
 
   // had.cpp
+  [[nodiscard]] std::unique_ptr<Cluster> make_cluster();
+  [[nodiscard]] controller::View view() const;
+  void observe_cluster(const membership::Effects& effects);
+  void end_at_once();
   Status open_links();
   void observe(membership::Effects effects);
   void on_event(const membership::Event& event);
@@ -94,6 +102,7 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
   membership::Flow flow_;
   haresources::Takeover takeover_;
   haresources::Groups groups_;
+  std::unique_ptr<Cluster> cluster_;  // null: haresources rule
   replicator::control::Server server_;
   std::string resources_digest_;
   bool resources_differ_ = false;

@@ -56,6 +56,14 @@ std::string log_line(const std::string& when, const std::string& node, int pid,
   return fmt::format("{} {} heartbeat: [{}]: {}", when, node, pid, text);
 }
 
+std::string one_line(std::string_view output) {
+  std::string line(output.substr(0, 400));
+  for (char& c : line) {
+    if (c == '\n' || c == '\r' || c == '\0') c = ' ';
+  }
+  return line;
+}
+
 bool Log::open(const std::string& node, const std::string& file, const std::string& debug_file,
                const std::string& facility, bool to_stderr) {
   node_ = node;

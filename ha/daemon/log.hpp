@@ -16,6 +16,9 @@ std::string with_level(membership::Severity severity, std::string_view text);
 std::string log_line(const std::string& when, const std::string& node, int pid,
                      std::string_view text);
 
+// What a script said, in one line.
+std::string one_line(std::string_view output);
+
 class Log {
  public:
   // Opens what is named; empty or "none": not there. False with errno when a file can't be opened.

@@ -23,8 +23,13 @@ using replicator::uring::Reactor;
 constexpr const char* usage =
     "usage: pollux-had [--foreground] [--config FOLDER] [--state FOLDER] [--run FOLDER]\n"
     "                  [--scripts FOLDER]... [--monitor TIME] [--voter] [--no-reboot] [--check]\n"
-    "The failover manager; reads ha.cf, authkeys and haresources in /etc/ha.d.\n"
+    "                  [--cib FOLDER] [--ocf FOLDER]...\n"
+    "The failover manager; reads ha.cf, authkeys and haresources in /etc/ha.d. With \"crm yes\" "
+    "in\n"
+    "ha.cf a CIB in /var/lib/pollux/cib says what runs where.\n"
     "  --scripts    look for resource scripts there first\n"
+    "  --cib        keeps the configuration in that folder\n"
+    "  --ocf        look for OCF agents there first, as PROVIDER/TYPE\n"
     "  --monitor    ask every resource that is held whether it runs, that often (10s, 500ms);\n"
     "               what failed goes to the other node\n"
     "  --voter      counts for quorum, never holds resources\n"
@@ -61,12 +66,16 @@ bool parse(int count, char** words, Arguments& arguments) {
     else if (word == "--monitor" && more && membership::parse_time(words[i + 1], options.monitor))
       ++i;
     else if (word == "--scripts" && more) options.script_folders.emplace_back(words[++i]);
+    else if (word == "--cib" && more) options.cib_folder = words[++i];
+    else if (word == "--ocf" && more) options.ocf_folders.emplace_back(words[++i]);
     else return false;
   }
   for (const char* folder :
        {"/etc/ha.d/resource.d", "/etc/init.d", "/etc/rc.d", "/etc/rc.d/init.d"})
     options.script_folders.emplace_back(folder);
   options.script_folders.push_back(beside_program("/../share/pollux/resource.d"));
+  options.ocf_folders.emplace_back("/usr/lib/ocf/resource.d");
+  options.ocf_folders.push_back(beside_program("/../share/pollux/ocf"));
   // What was installed together is used together.
   options.path =
       beside_program("") + ":/usr/local/sbin:/usr/local/bin:/sbin:/usr/sbin:/bin:/usr/bin";
@@ -152,7 +161,7 @@ int main(int count, char** words) {
     std::fputs(usage, stderr);
     return 20;
   }
-  Configuration configuration = load(arguments.options.config_folder);
+  Configuration configuration = load(arguments.options.config_folder, arguments.options.cib_folder);
   for (const membership::RespawnedProgram& program : configuration.cf.respawn)
     configuration.diagnostics.push_back(membership::Diagnostic{
         membership::Severity::warning, arguments.options.config_folder + "/ha.cf", program.line,

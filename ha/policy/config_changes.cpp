@@ -185,6 +185,11 @@ void collect_matching(Resource& resource, std::string_view id, std::vector<Resou
 
 }  // namespace
 
+std::string operation_digest(Cluster& cluster, const Resource& resource, const Node& node,
+                             std::string_view task, std::uint32_t interval) {
+  return digest_of(digested_parameters(cluster, resource, node, task, interval));
+}
+
 Digest compare_digest(Cluster& cluster, Resource& resource, Node& node, const Element& operation) {
   if (cluster.expired_monitors.contains(&operation)) return Digest::restart;
   const OperationRecord record = read_record(operation);

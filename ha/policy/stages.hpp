@@ -37,6 +37,10 @@ struct Failures {
 Action* clear_failures(Cluster& cluster, Resource& resource, Node& node);
 void check_config_changes(Cluster& cluster);  // config_changes.cpp
 enum class Digest { match, unknown, changed, restart };
+// Of the parameters with which it would run now.
+[[nodiscard]] std::string operation_digest(Cluster& cluster, const Resource& resource,
+                                           const Node& node, std::string_view task,
+                                           std::uint32_t interval);
 [[nodiscard]] Digest compare_digest(Cluster& cluster, Resource& resource, Node& node,
                                     const Element& operation);
 

@@ -7,6 +7,8 @@
 #include <string>
 #include <string_view>
 
+#include "ha/config/md5.hpp"
+
 namespace ha::policy {
 
 // Words are compared without regard to case, as every tool that writes them does.
@@ -35,6 +37,6 @@ namespace ha::policy {
 // "web:3" is "web"; what does not end in a number stays.
 [[nodiscard]] std::string_view without_instance(std::string_view id) noexcept;
 
-[[nodiscard]] std::string md5(std::string_view bytes);
+using config::md5;
 
 }  // namespace ha::policy

@@ -5,9 +5,9 @@
 #include <cstdint>
 #include <cstring>
 
-#include "ha/policy/text.hpp"
+#include "ha/config/md5.hpp"
 
-namespace ha::policy {
+namespace ha::config {
 namespace {
 
 constexpr std::array<std::uint32_t, 64> sines = {
@@ -79,4 +79,4 @@ std::string md5(std::string_view bytes) {
   return text;
 }
 
-}  // namespace ha::policy
+}  // namespace ha::config
