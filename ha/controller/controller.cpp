@@ -35,8 +35,10 @@ bool changes_role(const std::string& task) {
   return policy::any_of(task, {"start", "stop", "promote", "demote", "migrate_to", "migrate_from"});
 }
 
-bool lists(std::string_view words, const std::string& word) {
-  return (" " + std::string(words) + " ").find(" " + word + " ") != std::string::npos;
+bool lists(const Element& body, const std::string& node, const std::string& join) {
+  return std::any_of(body.children.begin(), body.children.end(), [&](const Element& member) {
+    return member.value("uname") == node && member.value("join") == join;
+  });
 }
 
 }  // namespace
@@ -102,6 +104,7 @@ void Controller::node_lost(const std::string& node, bool left, Instant now) {
   Element& state = node_state(cib_, node);
   const bool leaves = left || state.value("expected") == "down";
   duty_->joined.erase(node);
+  duty_->awaited.erase(node);
   duty_->fenced.erase(node);
   wipe_transient(state);
   if (leaves) wipe_histories(state);
@@ -120,6 +123,7 @@ void Controller::node_restarted(const std::string& node, Instant now) {
   // What it ran is gone only if it ended in peace; else its new life does not say so, but probes
   // do.
   duty_->joined.erase(node);
+  duty_->awaited.erase(node);
   duty_->fenced.erase(node);
   wipe_transient(node_state(cib_, node));
   steps_of_lost_node(node, now);
@@ -221,15 +225,15 @@ void Controller::on_announcement(const std::string& from, const Element& body, I
     if (duty_) lose_coordinator("another one has the greater right", now);
     dc_ = from;
     term_ = term;
-    joined_ = false;
+    join_.clear();
     next_join_ = now;
     log(Severity::info, fmt::format("Set DC node to {}.", dc_));
   }
-  heard_dc_ = now;
-  joined_ = lists(body.value("members"), config_.own_name);
+  joined_ = !join_.empty() && lists(body, config_.own_name, join_);
   if (joined_ || config_.voter || now < next_join_) return;
   next_join_ = now + join_again;
-  Element join{"join", {{"term", std::to_string(term_)}}, {}, {}};
+  join_ = config_.plan_uuid + "." + std::to_string(++joins_);
+  Element join{"join", {{"term", std::to_string(term_)}, {"join", join_}}, {}, {}};
   if (!joined_ever_) join.set("fresh", "1");
   const Version theirs = config::version_from(body.value("admin_epoch"), body.value("epoch"),
                                               body.value("num_updates"));
@@ -255,6 +259,7 @@ void Controller::on_copy(const Element& body, Instant now) {
     // It does not know what this node knows.
     log(Severity::warning, "The coordinator's configuration is older than that of this node");
     joined_ = false;
+    join_.clear();
     next_join_ = now;
     return;
   }
@@ -450,6 +455,8 @@ Instant Controller::next_tick() const noexcept {
   first = std::min(first, duty_->next_check);
   if (!duty_->ready) first = std::min(first, duty_->integrate_until);
   if (duty_->changed) first = std::min(first, duty_->next_copy);
+  for (const auto& [node, until] : duty_->awaited)
+    first = std::min(first, until);
   for (const auto& [step, deadline] : duty_->deadlines)
     first = std::min(first, deadline);
   return first;

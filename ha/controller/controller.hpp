@@ -147,8 +147,10 @@ class Controller {
   };
   // What a coordinator keeps beside the configuration.
   struct Duty {
-    std::set<std::string> joined;
-    std::set<std::string> fenced;  // and still heard
+    std::map<std::string, std::string> joined;  // with what they joined by
+    std::set<std::string> fenced;               // and still heard
+    // Nodes that are there and have not joined: until when nothing is planned without them.
+    std::map<std::string, Instant> awaited;
     Instant integrate_until;
     bool ready = false;
     bool replan = false;
@@ -200,6 +202,7 @@ class Controller {
   void announce(Instant now);
   void on_join(const std::string& from, const Element& body, Instant now);
   void check_ready(Instant now);
+  [[nodiscard]] bool awaits_joins(Instant now);
   [[nodiscard]] bool complete(Element& root) const;
   void refresh_standing();
   void on_result(const std::string& from, const Element& body);
@@ -217,6 +220,7 @@ class Controller {
   void steps_of_lost_node(const std::string& node, Instant now);
   void on_fenced(const std::string& from, const Element& body, Instant now);
   void fencing_ended(const std::string& id, bool good, Instant now);
+  void note_fenced(const std::string& target);
   void expire_steps(Instant now);
   [[nodiscard]] std::string fence_executor(const std::string& target) const;
   [[nodiscard]] bool present(const std::string& node) const;
@@ -234,8 +238,9 @@ class Controller {
   bool joined_ = false;
   bool joined_ever_ = false;
   Instant elect_at_ = Instant::never();
+  std::uint64_t joins_ = 0;
+  std::string join_;  // what this node's last join is called; empty: it has to join
   Instant next_join_;
-  Instant heard_dc_;
   bool leaving_ = false;
   bool left_ = false;
   Instant leave_at_ = Instant::never();  // whatever still runs

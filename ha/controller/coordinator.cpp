@@ -56,7 +56,7 @@ void Controller::begin_duty(Instant now) {
   duty_->integrate_until = now + config_.join_patience;
   duty_->next_announcement = now;
   duty_->next_copy = now;
-  duty_->joined.insert(config_.own_name);
+  duty_->joined[config_.own_name] = config_.plan_uuid;
   joined_ever_ = true;
   Element& state = node_state(cib_, config_.own_name);
   histories_of(state) = own_history_;
@@ -67,19 +67,17 @@ void Controller::begin_duty(Instant now) {
 
 void Controller::announce(Instant now) {
   duty_->next_announcement = now + config_.announce_every;
-  std::string members;
-  for (const std::string& node : duty_->joined)
-    members += (members.empty() ? "" : " ") + node;
   const config::Version version = config::version_of(cib_);
-  send("", "dc",
-       {"dc",
-        {{"term", text_of(term_)},
-         {"members", members},
-         {"admin_epoch", std::to_string(version.admin_epoch)},
-         {"epoch", std::to_string(version.epoch)},
-         {"num_updates", std::to_string(version.num_updates)}},
-        {},
-        {}});
+  Element body{"dc",
+               {{"term", text_of(term_)},
+                {"admin_epoch", std::to_string(version.admin_epoch)},
+                {"epoch", std::to_string(version.epoch)},
+                {"num_updates", std::to_string(version.num_updates)}},
+               {},
+               {}};
+  for (const auto& [node, join] : duty_->joined)
+    body.children.push_back({"member", {{"uname", node}, {"join", join}}, {}, {}});
+  send("", "dc", body);
 }
 
 void Controller::on_join(const std::string& from, const Element& body, Instant now) {
@@ -103,8 +101,11 @@ void Controller::on_join(const std::string& from, const Element& body, Instant n
     for (const Element& pair : attributes->children)
       set_transient(state, pair.value("name"), pair.get("value"));
   }
-  if (duty_->joined.insert(from).second)
-    log(Severity::info, fmt::format("Node {} is member.", from));
+  log(Severity::info, fmt::format("Node {} is member.", from));
+  // What was said to it before may have been lost on it.
+  if (duty_->joined.contains(from)) steps_of_lost_node(from, now);
+  duty_->joined[from] = body.value("join");
+  duty_->awaited.erase(from);
   refresh_standing();
   duty_->next_announcement = now;
   changed();
@@ -125,6 +126,24 @@ void Controller::check_ready(Instant now) {
   }
   changed();
   replan();
+}
+
+// A node that comes back from a partition may coordinate as well, and plan at this very moment:
+// nothing is planned before one of the two has given up.
+bool Controller::awaits_joins(Instant now) {
+  bool awaits = false;
+  for (const auto& [node, member] : view_.others) {
+    if (member.voter || !member.active || !present(node) || duty_->joined.contains(node)) continue;
+    const auto awaited = duty_->awaited.emplace(node, now + config_.join_patience).first;
+    if (awaited->second == Instant::never()) continue;  // in vain
+    if (now < awaited->second) {
+      awaits = true;
+    } else {
+      log(Severity::warning, fmt::format("Node {} does not join", node));
+      awaited->second = Instant::never();
+    }
+  }
+  return awaits;
 }
 
 // What every cluster's configuration has: its nodes, and by what it is run. False: it has them.
@@ -274,7 +293,7 @@ void Controller::expire_steps(Instant now) {
 // --- Plans -----------------------------------------------------------------------------------
 
 void Controller::consider(Instant now) {
-  if (!duty_->ready) return;
+  if (!duty_->ready || awaits_joins(now)) return;
   for (;;) {
     if (!duty_->transition) {
       if (!duty_->replan || left_) return;
@@ -345,7 +364,7 @@ void Controller::begin(const Step& step, Instant now) {
 // Not by the target itself; rather here than far away.
 std::string Controller::fence_executor(const std::string& target) const {
   if (target != config_.own_name) return config_.own_name;
-  for (const std::string& node : duty_->joined) {
+  for (const auto& [node, join] : duty_->joined) {
     if (node != target && present(node)) return node;
   }
   return {};
@@ -391,7 +410,22 @@ void Controller::on_fenced(const std::string& from, const Element& body, Instant
   log(good ? Severity::warning : Severity::error,
       fmt::format("Fencing ({}) of {} by {} {}", body.value("action"), target, from,
                   good ? "succeeded" : "failed"));
-  if (duty_) fencing_ended(std::string(body.id()), good, now);
+  if (duty_ && duty_->fencings.contains(std::string(body.id())))
+    return fencing_ended(std::string(body.id()), good, now);
+  // Whoever coordinates next, or does since, need not fence it again.
+  if (down && find_node_state(cib_, target) != nullptr) note_fenced(target);
+}
+
+void Controller::note_fenced(const std::string& target) {
+  Element& state = node_state(cib_, target);
+  wipe_histories(state);
+  wipe_transient(state);
+  set_standing(state, {false, false, "down", "down"});
+  if (!duty_) return;
+  if (view_.others.contains(target)) duty_->fenced.insert(target);
+  duty_->joined.erase(target);
+  changed();
+  replan();
 }
 
 void Controller::fencing_ended(const std::string& id, bool good, Instant now) {
@@ -400,17 +434,12 @@ void Controller::fencing_ended(const std::string& id, bool good, Instant now) {
   const Fencing fencing = found->second;
   duty_->fencings.erase(found);
   const std::string& target = fencing.order.target;
-  Element& state = node_state(cib_, target);
   if (good && fencing.order.action == "on") {
     const std::string when = std::to_string(wall_());
-    set_transient(state, "#node-unfenced", &when);
+    set_transient(node_state(cib_, target), "#node-unfenced", &when);
   } else if (good) {
     duty_->fence_failures.erase(target);
-    if (view_.others.contains(target)) duty_->fenced.insert(target);
-    duty_->joined.erase(target);
-    wipe_histories(state);
-    wipe_transient(state);
-    set_standing(state, {false, false, "down", "down"});
+    note_fenced(target);
   } else {
     // Again, at first soon; what waits for it waits (H4).
     const int failures = ++duty_->fence_failures[target];

@@ -3,6 +3,7 @@
 #
 #   ha_pair [HA_CF_LINES]      nodes with eth0 (10.77.0.1 and .2) and eth1 (10.77.1.…) at a switch each, which a node
 #                              that dies does not take along; /etc/ha.d written; nothing started
+#   ha_cib_pair [HA_CF_LINES]  the same with "crm yes" and no haresources
 #   ha_boot NODE               power on after node_kill, cables plugged
 #   sever NODE [IF], mend NODE [IF]   the switch drops everything from and to the node on that interface
 #   ha_resources LINE...       another /etc/ha.d/haresources on both nodes
@@ -92,6 +93,16 @@ ha_pair() {
     ha_config $node "${1:-}"
   done
   ha_resources "alfa IPaddr::$SERVICE_IP/24"
+}
+
+# The same, for a cluster that a CIB describes; none is there yet.
+ha_cib_pair() {
+  local node
+  ha_pair "crm yes
+${1:-}"
+  for node in $HA_NODES; do
+    node_exec "$node" rm -rf /etc/ha.d/haresources /var/lib/pollux
+  done
 }
 
 had() {
