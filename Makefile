@@ -268,9 +268,14 @@ install: programs ## programs and documents under $(DESTDIR)$(PREFIX) (PREFIX=/u
 	install -m 755 $(patsubst %,$(BUILD)/bin/%,$(filter-out $(FOREIGN),$(PROGRAMS))) $(DESTDIR)$(PREFIX)/sbin
 	install -d $(DESTDIR)$(PREFIX)/share/pollux/resource.d
 	install -m 755 ocf-agents/resource.d/* $(DESTDIR)$(PREFIX)/share/pollux/resource.d
+	install -d $(DESTDIR)$(PREFIX)/lib/ocf/resource.d/pollux $(DESTDIR)$(PREFIX)/share/pollux/ocf/pollux $(DESTDIR)$(PREFIX)/share/pollux/ocf/linbit
+	install -m 755 ocf-agents/ocf/pollux/* $(DESTDIR)$(PREFIX)/lib/ocf/resource.d/pollux
+	install -m 755 ocf-agents/ocf/pollux/* $(DESTDIR)$(PREFIX)/share/pollux/ocf/pollux
+	ln -sfn ../pollux/replicator $(DESTDIR)$(PREFIX)/share/pollux/ocf/linbit/drbd
 	install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/pollux
 
 .PHONY: uninstall
 uninstall: ## take away what install put there
 	rm -f $(patsubst %,$(DESTDIR)$(PREFIX)/sbin/%,$(filter-out $(FOREIGN),$(PROGRAMS)))
-	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pollux $(DESTDIR)$(PREFIX)/share/pollux/resource.d
+	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pollux $(DESTDIR)$(PREFIX)/share/pollux/resource.d \
+	  $(DESTDIR)$(PREFIX)/share/pollux/ocf $(DESTDIR)$(PREFIX)/lib/ocf/resource.d/pollux

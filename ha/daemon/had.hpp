@@ -20,7 +20,6 @@
 
 namespace ha::daemon {
 
-
 struct HadOptions {
   std::string config_folder = "/etc/ha.d";
   std::string state_folder = "/var/lib/heartbeat";
