@@ -25,7 +25,7 @@
 //   down              resource         -                 -
 //   status, show      resource, minor or all
 //   get-gi            minor            -                 -
-//   report            resource         -                 -
+//   report, explain   resource         -                 -
 //   marked-ranges     minor            BLOCK             -
 //   wait-connect      minor            -                 wfc-timeout, degr-wfc-timeout,
 //   wait-sync         minor            -                 outdated-wfc-timeout, wait-after-sb
@@ -35,7 +35,8 @@
 // INDEX is "internal", "flexible" or a slot number; LOCAL and REMOTE are written by address_text().
 // Timeouts are seconds, 0 waits for ever; when one runs out the reply is code 0 with data
 // {"timeout":true}. The data of ping are {"version","pid"}; those of
-// report and marked-ranges are described in control/node_report_json.hpp.
+// report and marked-ranges are described in control/node_report_json.hpp, those of explain in
+// control/explanation_json.hpp.
 #pragma once
 
 #include <cstddef>

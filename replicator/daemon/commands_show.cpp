@@ -1,7 +1,9 @@
-// The commands that only look: status, what is configured, generations, and one side of a possible
-// split brain. None of them takes a turn; those that wait for a state hold nobody up.
+// The commands that only look: status, what is configured, generations, one side of a possible
+// split brain, and why a resource is as it is. None of them takes a turn; those that wait for a
+// state hold nobody up.
 #include <utility>
 
+#include "control/explanation_json.hpp"
 #include "control/node_report_json.hpp"
 #include "control/status_json.hpp"
 #include "daemon/daemon.hpp"
@@ -123,6 +125,19 @@ Reply Daemon::report(const Request& request) {
   if (report.peer_name.empty()) report.peer_name = entry->peer_name;
   Reply reply;
   reply.data = control::encode_report(report);
+  return reply;
+}
+
+Reply Daemon::explain(const Request& request) {
+  const Entry* entry = find_resource(request.object);
+  if (entry == nullptr) return unknown_resource();
+  constexpr std::size_t lines_shown = 20;
+  ResourceExplanation explanation = entry->resource->explanation();
+  if (options_.recent_lines != nullptr) {
+    explanation.log = options_.recent_lines->about(request.object, lines_shown);
+  }
+  Reply reply;
+  reply.data = control::encode_explanation(explanation);
   return reply;
 }
 

@@ -11,6 +11,7 @@
 #include "control/messages.hpp"
 #include "control/server.hpp"
 #include "daemon/generation_files.hpp"
+#include "daemon/recent_lines.hpp"
 #include "daemon/undo_files.hpp"
 #include "devices/kernel_device.hpp"
 #include "devices/volume_directory.hpp"
@@ -27,6 +28,7 @@ struct DaemonOptions {
   std::string undo_directory = default_undo_directory;
   std::string generations_directory = default_generations_directory;
   bool kernel_devices = true;
+  const RecentLines* recent_lines = nullptr;  // null: `explain` shows none
 };
 
 class Daemon final : public control::CommandHandler {
@@ -95,6 +97,7 @@ class Daemon final : public control::CommandHandler {
   Reply show(const Request& request);
   Reply generations(const Request& request);
   Reply report(const Request& request);
+  Reply explain(const Request& request);
   Reply marked_ranges(const Request& request);
 
   Task<void> mount_files();

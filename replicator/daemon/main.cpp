@@ -13,6 +13,7 @@
 #include "base/log.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/process.hpp"
+#include "daemon/recent_lines.hpp"
 #include "io/frame_pool.hpp"
 #include "uring/reactor.hpp"
 
@@ -107,7 +108,7 @@ Task<void> watch_signals(uring::Reactor& reactor, int fd) {
   reactor.stop();
 }
 
-int serve(const Arguments& arguments, int ready) {
+int serve(const Arguments& arguments, int ready, const RecentLines& recent) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -126,6 +127,7 @@ int serve(const Arguments& arguments, int ready) {
   io::reserve_frames(512, 1024);
   io::reserve_frames(1024, 1024);
   DaemonOptions options;
+  options.recent_lines = &recent;
   options.kernel_devices = arguments.kernel_devices;
   options.undo_directory = arguments.undo_directory;
   options.generations_directory = arguments.generations_directory;
@@ -161,6 +163,7 @@ int main(int count, char** words) {
   int ready = -1;
   if (arguments.background) ready = start_in_background();
   std::FILE* file = nullptr;
+  log::Sink sink = nullptr;
   if (!arguments.log_file.empty()) {
     file = std::fopen(arguments.log_file.c_str(), "ae");
     if (file == nullptr) {
@@ -168,11 +171,13 @@ int main(int count, char** words) {
                    std::strerror(errno));
       return 20;
     }
-    log::set_sink(to_file, file);
+    sink = to_file;
   } else if (arguments.background) {
     openlog("polluxd", LOG_PID, LOG_DAEMON);
-    log::set_sink(to_syslog, nullptr);
+    sink = to_syslog;
   }
+  RecentLines recent(sink, file);
+  recent.take_over();
   if (arguments.verbose) log::set_level(log::Level::debug);
-  return serve(arguments, ready);
+  return serve(arguments, ready, recent);
 }

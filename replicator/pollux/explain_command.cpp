@@ -11,6 +11,7 @@
 
 #include "control/codes.hpp"
 #include "control/node_report_json.hpp"
+#include "pollux/explain_resource.hpp"
 #include "pollux/generation_journal_file.hpp"
 #include "pollux/split_brain_text.hpp"
 
@@ -170,6 +171,8 @@ int exit_code(const NodeComparison& comparison) {
 
 int run_explain(std::span<const std::string> arguments, std::FILE* out, std::FILE* err,
                 const control::Client& client) {
+  const bool split_brain = !arguments.empty() && arguments[0] == "split-brain";
+  if (!split_brain) return explain_resource(arguments, out, err, client);
   Call call{.resource = {}, .peer_file = {}, .out = out, .err = err, .client = client};
   if (!parse(arguments, call)) {
     std::fputs(explain_usage, err);

@@ -83,6 +83,7 @@ Status Connection::listen() {
 // An address may come and go with its interface: whoever waits for the peer waits for the address
 // too.
 void Connection::note_no_address(const Status& status) {
+  resource_.note_link(LinkTrouble::no_local_address, std::strerror(status.error_number()));
   if (listen_error_ == status.error_number()) return;
   listen_error_ = status.error_number();
   log::warning("{} connection: cannot listen on {}: {}; trying again", resource_.name(),
@@ -147,6 +148,7 @@ Task<Connection::End> Connection::one_link(SocketPair sockets) {
   link_ = std::make_unique<PeerLink>(std::move(sockets), options_);
   go_stand_alone_ = false;
   leaving_ = false;
+  trouble_noted_ = false;
   bool reached = false;
   link_tasks_.start(send_loop(Socket::data));
   link_tasks_.start(send_loop(Socket::meta));
@@ -178,6 +180,7 @@ void Connection::leave(ConnectionState reason, const char* why) {
   if (leaving_) return;
   leaving_ = true;
   const bool was_established = established_;
+  note_end(reason, why, was_established);
   established_ = false;
   log::info("{} connection: {} ({})", resource_.name(), name(reason), why);
   // The state first: from now on no write is routed to this link (E6).
@@ -199,6 +202,7 @@ void Connection::fail(ConnectionState reason, const char* why) {
 // A disagreement that retrying will not change.
 Status Connection::stand_alone(const char* why) {
   log::error("{} connection: {}, going StandAlone", resource_.name(), why);
+  note_trouble(LinkTrouble::disagreement, why);
   go_stand_alone_ = true;
   return Status(Fault::incompatible, why);
 }

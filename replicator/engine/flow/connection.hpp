@@ -25,6 +25,7 @@
 #include "engine/flow/peer_link.hpp"
 #include "engine/flow/transfer_log.hpp"
 #include "engine/flow/volume.hpp"
+#include "engine/link_report.hpp"
 #include "io/buffer_pool.hpp"
 #include "io/io.hpp"
 #include "io/sync.hpp"
@@ -109,6 +110,8 @@ class Connection {
   void request_resync(Volume& volume, ByteRange range, bool thin);
   void request_ping();
   [[nodiscard]] bool ended() const noexcept { return !running_; }
+  // What the attempts to reach the peer came to, in `report`.
+  void add_attempts(LinkReport& report) const noexcept;
   [[nodiscard]] std::uint32_t epochs() const noexcept { return log_.epochs_in_flight(); }
 
   // A disk failed that writes of the open epoch may have gone to: its cache is lost, whatever a
@@ -135,6 +138,9 @@ class Connection {
   void begin_farewell(const char* why);
   Task<void> farewell(const char* why);
   void note_no_address(const Status& status);
+  // For the report: what ended, or will end, this link. The first word counts.
+  void note_trouble(LinkTrouble trouble, std::string detail = std::string());
+  void note_end(ConnectionState reason, const char* why, bool was_connected);
   Task<void> send_loop(Socket socket);
   Task<void> epoch_timer();
   Task<void> catch_up(Volume& volume);
@@ -153,8 +159,8 @@ class Connection {
   Task<std::optional<End>> secure(SocketPair& sockets);
   Task<std::optional<End>> secure(std::unique_ptr<io::Stream>& socket, bool accepted);
   Task<std::optional<End>> refusal_on_data(io::Stream& data);
-  [[nodiscard]] End explain_no_tls(const Status& status, const std::string& problem) const;
-  [[nodiscard]] std::optional<End> explain_tls_instead(const Status& status) const;
+  [[nodiscard]] End explain_no_tls(const Status& status, const std::string& problem);
+  [[nodiscard]] std::optional<End> explain_tls_instead(const Status& status);
 
   // Handshake (handshake.cpp): End::retry or stand_alone when it fails.
   Task<std::optional<End>> shake_hands();
@@ -313,6 +319,7 @@ class Connection {
   bool stopping_ = false;
   bool go_stand_alone_ = false;
   bool leaving_ = false;
+  bool trouble_noted_ = false;  // of this link
   bool running_ = false;
   io::Event ended_;
   io::Event epoch_opened_;

@@ -72,6 +72,8 @@ Task<void> Establisher::try_connect() {
   world_.network.connect(op, peer_.local, peer_.peer, socket_options, stream, patience);
   const std::int32_t result = co_await op;
   connecting_ = nullptr;
+  connect_error_ = result < 0 ? -result : 0;
+  if (result < 0) ++failed_attempts_;
   if (result < 0 || stopped_) co_return;
   // Between the attempt and its success the peer may have reached us with the same kind; the first
   // kind that is missing is what this socket becomes.

@@ -32,6 +32,10 @@ class Establisher {
   // stop(), others when the local address cannot be listened on.
   Task<Result<SocketPair>> run();
   void stop() noexcept;
+  // errno of the last attempt to reach the peer, 0 when it succeeded or none has ended yet; and how
+  // many have failed.
+  [[nodiscard]] std::int32_t connect_error() const noexcept { return connect_error_; }
+  [[nodiscard]] std::uint32_t failed_attempts() const noexcept { return failed_attempts_; }
 
  private:
   enum class Kind : std::uint8_t { none, data, meta };
@@ -52,6 +56,8 @@ class Establisher {
   SocketPair sockets_;
   io::Op* connecting_ = nullptr;
   io::Op* sleeping_ = nullptr;
+  std::int32_t connect_error_ = 0;
+  std::uint32_t failed_attempts_ = 0;
   bool stopped_ = false;
 };
 

@@ -66,6 +66,8 @@ void Resource::note_state_change(Volume& volume, const VolumeState& before) {
   if (was == is) return;
   // What the peer said when they met says nothing of what it does when they part again.
   if (is) volume.told_.reset();
+  if (is) link_ = LinkReport();
+  link_.connected = world_.clock.wall_time();
   note_generation(volume, is ? GenerationCause::connected : GenerationCause::connection_lost);
 }
 

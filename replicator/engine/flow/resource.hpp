@@ -25,6 +25,7 @@
 #include "engine/flow/resync_order.hpp"
 #include "engine/flow/volume.hpp"
 #include "engine/generation_journal.hpp"
+#include "engine/link_report.hpp"
 #include "engine/node_report.hpp"
 #include "engine/status.hpp"
 #include "io/buffer_pool.hpp"
@@ -125,6 +126,8 @@ class Resource {
   [[nodiscard]] ResourceStatus status() const;
   // For `pollux explain`; without the ranges, which are read from the bitmaps.
   [[nodiscard]] NodeReport report() const;
+  // Why it is not connected, and whether it could be promoted; without log lines.
+  [[nodiscard]] ResourceExplanation explanation() const;
   [[nodiscard]] Role role() const noexcept { return role_; }
 
   // Handlers (handler_calls.cpp). What is left of them ends before the resource may go.
@@ -167,6 +170,7 @@ class Resource {
   void rotate_generation(Volume& volume, GenerationCause cause);
   // For the journal (generation_notes.cpp): after a change of generations, or of what explains one.
   void note_generation(Volume& volume, GenerationCause cause);
+  void note_link(LinkTrouble trouble, std::string detail);
   void note_split_brain(Volume& volume, const SyncDecision& decision);
   void peer_told_generations(Volume& volume, const Uuids& peer);
   // Before a ping is answered that may be the last thing a target waits for.
@@ -250,6 +254,7 @@ class Resource {
   ResourceOptions options_;
   UndoStore* undo_store_ = nullptr;
   GenerationJournal* generation_journal_ = nullptr;
+  LinkReport link_;
   Handlers handlers_;  // frames of the connection wait in it
   ResyncOrder own_order_;
   ResyncOrder& order_;

@@ -233,6 +233,7 @@ Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::st
   // ns: and nr: count from the last `connect`, as the kernel's do.
   for (const std::unique_ptr<Volume>& each : volumes_)
     each->net_sent_ = each->net_received_ = 0;
+  note_link(LinkTrouble::none, std::string());
   connection_->start();
   co_return AdminResult();
 }
@@ -241,6 +242,7 @@ Task<AdminResult> Resource::disconnect(bool force) {
   io::Semaphore::Take turn(admin_, 1);
   co_await turn;
   if (!connection_) co_return AdminResult();
+  note_link(LinkTrouble::disconnected_here, std::string());
   const bool told = !force && connection_->established();
   if (told) {
     const StateCode code = co_await disconnect_gracefully();

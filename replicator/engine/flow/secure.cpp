@@ -62,15 +62,17 @@ Task<std::optional<Connection::End>> Connection::secure(std::unique_ptr<io::Stre
   co_return std::optional<End>();
 }
 
-Connection::End Connection::explain_no_tls(const Status& status, const std::string& problem) const {
+Connection::End Connection::explain_no_tls(const Status& status, const std::string& problem) {
   switch (status.fault()) {
     case Fault::incompatible:
+      note_trouble(LinkTrouble::tls, "the peer does not speak TLS, and tls is set here");
       log::error(
           "{} connection: the peer {} does not speak TLS, and tls is set here: set it on both "
           "nodes or on none, going StandAlone",
           resource_.name(), io::text(peer_.peer));
       return End::stand_alone;
     case Fault::not_permitted:
+      note_trouble(LinkTrouble::tls, problem);
       log::error(
           "{} connection: no TLS with the peer {}: {}; compare the tls options and their files of "
           "both nodes, going StandAlone",
@@ -84,9 +86,10 @@ Connection::End Connection::explain_no_tls(const Status& status, const std::stri
 }
 
 // The first packet did not come: TLS may be why. Nothing when it is not.
-std::optional<Connection::End> Connection::explain_tls_instead(const Status& status) const {
+std::optional<Connection::End> Connection::explain_tls_instead(const Status& status) {
   if (status.ok()) return std::nullopt;
   if (status.fault() == Fault::incompatible) {
+    note_trouble(LinkTrouble::tls, "the peer wants TLS, and tls is not set here");
     log::error(
         "{} connection: the peer {} wants TLS, and tls is not set here: set it on both nodes or on "
         "none, going StandAlone",

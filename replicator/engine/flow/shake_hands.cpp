@@ -69,16 +69,19 @@ Task<std::optional<Connection::End>> Connection::exchange_features() {
   }
   if (!read.ok() && read.fault() != Fault::protocol_error) co_return End::retry;
   if (!read.ok() || header.command != Packet::connection_features) {
+    note_trouble(LinkTrouble::not_drbd);
     log::error("{} connection: expected ConnectionFeatures from the peer", resource_.name());
     co_return End::stand_alone;
   }
   const Result<ConnectionFeatures> peer = decode_connection_features(payload);
   if (!peer) {
+    note_trouble(LinkTrouble::not_drbd);
     log::error("{} connection: peer's ConnectionFeatures are malformed", resource_.name());
     co_return End::stand_alone;
   }
   const std::optional<Agreement> agreed = agree(mine, *peer);
   if (!agreed) {
+    note_trouble(LinkTrouble::dialect);
     log::error("{} connection: incompatible DRBD dialects: I support {}-{}, peer supports {}-{}",
                resource_.name(), mine.version_min, mine.version_max, peer->version_min,
                peer->version_max == 0 ? peer->version_min : peer->version_max);
@@ -122,6 +125,7 @@ Task<std::optional<Connection::End>> Connection::authenticate() {
   const Status asked = co_await read_handshake_packet(header, payload);
   if (!asked.ok() && asked.fault() != Fault::protocol_error) co_return End::retry;
   if (!asked.ok() || header.command != Packet::auth_challenge) {
+    note_trouble(LinkTrouble::secret_only_here);
     log::error(
         "{} connection: expected AuthChallenge packet, received {}; is cram-hmac-alg set on "
         "the peer?",
@@ -137,9 +141,13 @@ Task<std::optional<Connection::End>> Connection::authenticate() {
   }
   link.send_bytes(Socket::data, Packet::auth_response, 0, ConstBytes(answer).first(*answered));
   const Status replied = co_await read_handshake_packet(header, payload);
-  if (!replied.ok() || header.command != Packet::auth_response) co_return End::retry;
+  if (!replied.ok() || header.command != Packet::auth_response) {
+    note_trouble(LinkTrouble::secret_refused);
+    co_return End::retry;
+  }
   const Status verified = challenge.verify(mine, payload);
   if (!verified.ok()) {
+    note_trouble(LinkTrouble::secret_differs);
     log::error("{} connection: Authentication of peer failed: the shared secrets differ",
                resource_.name());
     co_return End::stand_alone;

@@ -44,6 +44,7 @@ Task<std::optional<SyncDecision>> Connection::settle_decision(Volume& volume, Ha
   resource_.note_split_brain(volume, decision);
   if (decision.outcome != Outcome::refuse) co_return decision;
   log::error("{}/{} {}", resource_.name(), volume.number(), decision.reason);
+  note_trouble(LinkTrouble::handshake_refused, decision.reason);
   const char* handler = decision.split_brain ? "split-brain" : "pri-lost";
   if (decision.split_brain || decision.pri_lost) {
     const int code = co_await call_handler(volume, handler);
