@@ -32,19 +32,23 @@ class Scene {
     return {facts_.node, verb + " " + resource_, std::move(remark)};
   }
   [[nodiscard]] Step there(const std::string& verb, std::string remark = {}) const {
-    return {peer_, verb + " " + resource_, std::move(remark)};
+    return {host(), verb + " " + resource_, std::move(remark)};
   }
   [[nodiscard]] Step type_here(std::string command, std::string remark = {}) const {
     return {facts_.node, std::move(command), std::move(remark)};
   }
   [[nodiscard]] Step type_there(std::string command, std::string remark = {}) const {
-    return {peer_, std::move(command), std::move(remark)};
+    return {host(), std::move(command), std::move(remark)};
   }
   [[nodiscard]] std::string at() const {
     return link().time.known() ? " (" + readable_text(link().time) + ")" : std::string();
   }
 
  private:
+  [[nodiscard]] std::string host() const {
+    return facts_.status.peer_name.empty() ? "PEER" : peer_;
+  }
+
   const Facts& facts_;
   std::string resource_;
   std::string peer_;

@@ -125,8 +125,11 @@ std::string host_name() {
 std::string look(const Call& call, NodeReport& report) {
   const Answer answer = ask(call, "report", call.resource, {});
   if (answer.absent) {
-    return fmt::format("{}: {}; bring it up: drbdadm up {}", call.resource, answer.problem,
-                       call.resource);
+    // Policies may name a victim as soon as the nodes meet.
+    return fmt::format(
+        "{0}: {1}; to look without connecting: drbdadm new-resource {0}; drbdadm new-minor {0}; "
+        "drbdadm attach {0}",
+        call.resource, answer.problem);
   }
   if (!answer.problem.empty()) return answer.problem;
   Result<NodeReport> decoded = control::decode_report(answer.data);

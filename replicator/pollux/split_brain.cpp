@@ -11,7 +11,11 @@ namespace replicator::pollux {
 namespace {
 
 constexpr std::uint64_t block_kib = block_bytes / 1024;
+// In prose, and before a command.
 constexpr const char* unnamed_peer = "the peer";
+constexpr const char* unnamed_host = "PEER";
+
+std::string host(const Side& side) { return side.node == unnamed_peer ? unnamed_host : side.node; }
 
 std::uint64_t id(std::uint64_t generation) noexcept { return generation & ~std::uint64_t{1}; }
 
@@ -151,7 +155,7 @@ Price price_of(const Side& victim, const Side& other, bool everything, std::uint
 // What a node does to give its changes up. Nobody knows the state of a peer that did not report.
 void add_victim_steps(const Side& victim, const std::string& resource, std::vector<Step>& steps) {
   const auto add = [&](const char* command, const char* remark) {
-    steps.push_back(Step{victim.node, command + resource, remark});
+    steps.push_back(Step{host(victim), command + resource, remark});
   };
   const bool known = victim.reported;
   if (known && !victim.running) add("drbdadm up ", "");
@@ -167,10 +171,10 @@ void add_survivor_steps(const Side& survivor, const std::string& resource,
                         std::vector<Step>& steps) {
   const bool known = survivor.reported;
   if (known && !survivor.running) {
-    steps.push_back(Step{survivor.node, "drbdadm up " + resource, ""});
+    steps.push_back(Step{host(survivor), "drbdadm up " + resource, ""});
   } else if (!known || survivor.state.connection == ConnectionState::stand_alone) {
     const char* const remark = known ? "" : "unless it waits for a connection already";
-    steps.push_back(Step{survivor.node, "drbdadm connect " + resource, remark});
+    steps.push_back(Step{host(survivor), "drbdadm connect " + resource, remark});
   }
 }
 
