@@ -68,7 +68,7 @@ MAIN_pollux-send-arp := ha/send_arp/main.cpp
 MAIN_hb_standby := $(MAIN_cl_status)
 MAIN_hb_takeover := $(MAIN_cl_status)
 MAIN_crm_simulate := ha/crm/main.cpp
-CIB_COMMANDS := cibadmin crm_attribute crm_master attrd_updater crm_node crm_resource crmadmin
+CIB_COMMANDS := cibadmin crm_attribute crm_master attrd_updater crm_node crm_resource crmadmin meatclient stonith_admin
 $(foreach p,$(CIB_COMMANDS),$(eval MAIN_$(p) := ha/cli/tools/main.cpp))
 PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta pollux-had pollux-send-arp cl_status hb_standby hb_takeover crm_simulate $(CIB_COMMANDS),$(if $(wildcard $(MAIN_$(p))),$(p)))
 

@@ -111,6 +111,7 @@ class Controller {
   //   <edit kind="…" scope="…" allow-create="1">OBJECT</edit>
   //   <attribute node="…" name="…" [value="…"] lifetime="reboot|forever"/>   node="": property
   //   <cleanup [resource="…"] [node="…"]/>
+  //   <confirm node="…"/>                   it is off for sure
   //   <status/>                             coordinator, state, quorum
   void request(std::uint64_t client, const Element& what, Instant now);
   void shut_down(Instant now);
@@ -193,6 +194,7 @@ class Controller {
   void on_reply(const Element& body);
   void set_attribute(const Origin& origin, const Element& what, Instant now);
   void clean_up(const Origin& origin, const Element& what);
+  void confirm(const Origin& origin, const std::string& node, Instant now);
   void push_edit(Origin origin, config::Edit edit, Instant now);
   void next_edit(Instant now);
   void edit_stored(const Status& status, Instant now);

@@ -93,6 +93,8 @@ void Controller::query(std::uint64_t client, const Element& what) {
 void Controller::on_request(const Origin& origin, const Element& what, Instant now) {
   if (what.name == "attribute") return set_attribute(origin, what, now);
   if (what.name == "cleanup") return clean_up(origin, what);
+  if (what.name == "confirm")
+    return confirm(origin, membership::lower_case(what.value("node")), now);
   if (what.name == "edit") {
     if (std::optional<config::Edit> edit = edit_of(what))
       return push_edit(origin, std::move(*edit), now);
@@ -135,6 +137,27 @@ void Controller::set_attribute(const Origin& origin, const Element& what, Instan
         value);
   }
   push_edit(origin, {config::EditKind::replace, "", std::move(configuration), false}, now);
+}
+
+// Somebody made sure that the node is off (H4).
+void Controller::confirm(const Origin& origin, const std::string& node, Instant now) {
+  if (find_node_state(cib_, node) == nullptr &&
+      std::find(config_.nodes.begin(), config_.nodes.end(), node) == config_.nodes.end()) {
+    return answer(origin, Fault::not_found, "No such device or address");
+  }
+  if (present(node)) {
+    return answer(origin, Fault::not_permitted, "the node is heard: it is not off");
+  }
+  log(Severity::warning, fmt::format("{} is off, says an operator on {}", node, origin.node));
+  const std::map<std::string, Fencing> fencings = duty_->fencings;
+  bool waited_for = false;
+  for (const auto& [id, fencing] : fencings) {
+    if (fencing.order.target != node) continue;
+    waited_for = true;
+    fencing_ended(id, true, now);
+  }
+  if (!waited_for) note_fenced(node);
+  answer(origin, Fault::none, "");
 }
 
 // Failures are forgotten and the state is asked anew; a group is cleaned up with all its members.

@@ -12,6 +12,7 @@
 
 #include "ha/config/store.hpp"
 #include "ha/config/xml.hpp"
+#include "ha/policy/plan.hpp"
 
 namespace ha::daemon {
 
@@ -86,6 +87,7 @@ int exit_code(Fault fault) {
     case Fault::incompatible: return 103;
     case Fault::malformed: return 65;
     case Fault::timed_out: return 124;
+    case Fault::not_permitted: return 4;
     case Fault::closed: return 107;
     default: return 1;
   }
@@ -100,6 +102,10 @@ Cluster::Cluster(replicator::uring::Reactor& reactor, ClusterOptions options,
       hooks_(std::move(hooks)),
       log_(log),
       own_name_(configuration.own_node),
+      fencer_(reactor, options_.fencing,
+              [this](Severity severity, const std::string& text) {
+                log_.write(severity, one_line(text));
+              }),
       operations_(
           reactor.world().clock, *this,
           [this](const Operation& operation, const Outcome& outcome) {
@@ -138,6 +144,7 @@ Task<void> Cluster::stop() {
   stopping_ = true;
   answered_.notify_all();
   if (sleeping_ != nullptr) reactor_.world().clock.wake(*sleeping_);
+  fencer_.stop();
   co_await operations_.stop();
   co_await tasks_.close();
 }
@@ -232,7 +239,37 @@ Task<void> Cluster::store_in_order() {
   storing_ = false;
 }
 
+// A fence device "runs" where it is watched over; it is used wherever it is needed.
+Task<Outcome> Cluster::run_device(Operation operation) {
+  Outcome outcome;
+  outcome.execution = policy::Execution::done;
+  const bool probe = operation.task == "monitor" && operation.interval == 0;
+  if (operation.task == "stop") {
+    devices_in_use_.erase(operation.resource);
+    co_return outcome;
+  }
+  if (probe && !devices_in_use_.contains(operation.resource)) {
+    outcome.result = policy::ocf::not_running;
+    co_return outcome;
+  }
+  fencing::Device device;
+  const config::Cib cib(controller_->cib());
+  for (fencing::Device& each : fencing::devices_of(*policy::read_cluster(cib, wall()))) {
+    if (each.id == operation.resource) device = std::move(each);
+  }
+  // What was asked of it counts, even if the configuration changed since.
+  if (device.id.empty()) {
+    device.id = operation.resource;
+    device.type = operation.type;
+  }
+  const bool good = co_await fencer_.monitor(std::move(device), operation.timeout);
+  outcome.result = good ? policy::ocf::ok : 1;
+  if (good) devices_in_use_.insert(operation.resource);
+  co_return outcome;
+}
+
 Task<Outcome> Cluster::run(Operation operation) {
+  if (operation.standard == "stonith") co_return co_await run_device(std::move(operation));
   std::optional<executor::ScriptCall> call =
       executor::agent_call(operation, options_.agents, executor::executable);
   if (!call) {
@@ -256,16 +293,29 @@ Task<Outcome> Cluster::run(Operation operation) {
 }
 
 Task<void> Cluster::fence(controller::FenceOrder order) {
-  controller_->fencing_done(order, false, "", now());
+  const config::Cib cib(controller_->cib());
+  const std::unique_ptr<policy::Cluster> cluster = policy::read_cluster(cib, wall());
+  fencing::Request request;
+  request.target = order.target;
+  request.action = order.action;
+  request.delay = order.delay * 1000;
+  request.timeout =
+      policy::parse_milliseconds(policy::lookup(cluster->properties, "stonith-timeout", "60s"))
+          .value_or(60'000);
+  std::vector<fencing::Device> devices = fencing::devices_of(*cluster);
+  std::vector<fencing::Level> levels = fencing::levels_of(*cluster, order.target);
+  const fencing::FenceResult result =
+      co_await fencer_.fence(std::move(request), std::move(devices), std::move(levels));
+  if (stopping_) co_return;
+  controller_->fencing_done(order, result.good, result.device, now());
   carry();
-  co_return;
 }
 
 // --- Commands ----------------------------------------------------------------------------------
 
 bool Cluster::knows(const std::string& command) {
-  for (const char* known :
-       {"cib-query", "cib-edit", "attribute-set", "attribute-get", "cleanup", "crm-status"}) {
+  for (const char* known : {"cib-query", "cib-edit", "attribute-set", "attribute-get", "cleanup",
+                            "confirm", "crm-status"}) {
     if (command == known) return true;
   }
   return false;
@@ -279,6 +329,7 @@ Result<Element> Cluster::asked(const control::Request& request) const {
     return Element{
         "cleanup", {{"resource", argument(request, 0)}, {"node", option(request, "node")}}, {}, {}};
   }
+  if (what == "confirm") return Element{"confirm", {{"node", argument(request, 0)}}, {}, {}};
   if (what == "attribute-set") {
     std::string node = option(request, "node");
     const std::string section = option(request, "section");

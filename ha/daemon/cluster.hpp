@@ -6,6 +6,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 
 #include "control/messages.hpp"
@@ -14,6 +15,7 @@
 #include "ha/daemon/log.hpp"
 #include "ha/executor/agents.hpp"
 #include "ha/executor/operations.hpp"
+#include "ha/fencing/fencer.hpp"
 #include "io/sync.hpp"
 #include "uring/reactor.hpp"
 
@@ -23,6 +25,7 @@ struct ClusterOptions {
   std::string cib_folder = "/var/lib/pollux/cib";
   std::string run_folder;
   executor::AgentFolders agents;
+  fencing::Folders fencing;
   bool voter = false;
 };
 
@@ -49,7 +52,7 @@ class Cluster final : executor::Runner {
   // After the events and messages of one packet.
   void see(controller::View view);
 
-  // cib-query, cib-edit, attribute-set, attribute-get, cleanup, crm-status. Data: "text".
+  // cib-query, cib-edit, attribute-set, attribute-get, cleanup, confirm, crm-status. Data: "text".
   replicator::Task<replicator::control::Reply> command(replicator::control::Request request);
   [[nodiscard]] static bool knows(const std::string& command);
 
@@ -62,6 +65,7 @@ class Cluster final : executor::Runner {
   replicator::Task<void> follow_clock();
   replicator::Task<void> store_in_order();
   replicator::Task<void> fence(controller::FenceOrder order);
+  replicator::Task<controller::Outcome> run_device(controller::Operation operation);
   replicator::Result<controller::Element> asked(const replicator::control::Request& request) const;
   replicator::Task<replicator::control::Reply> ask(controller::Element what);
   void attribute_get(const replicator::control::Request& request,
@@ -73,6 +77,8 @@ class Cluster final : executor::Runner {
   Log& log_;
   std::string own_name_;
   std::unique_ptr<controller::Controller> controller_;
+  fencing::Fencer fencer_;
+  std::set<std::string> devices_in_use_;  // fence devices that were started here
   executor::Operations operations_;
   std::deque<controller::StoreOrder> stores_;
   bool storing_ = false;

@@ -116,6 +116,15 @@ Had::Had(replicator::uring::Reactor& reactor, HadOptions options, Configuration 
 
 Had::~Had() = default;
 
+fencing::Folders Had::fence_folders() const {
+  fencing::Folders folders;
+  const std::vector<std::string>& own = options_.fence_folders;
+  folders.agents.insert(folders.agents.begin(), own.begin(), own.end());
+  folders.plugins.insert(folders.plugins.begin(), own.begin(), own.end());
+  folders.path = options_.path;
+  return folders;
+}
+
 std::unique_ptr<Cluster> Had::make_cluster() {
   if (!configuration_.by_cib) return nullptr;
   ClusterOptions options;
@@ -123,6 +132,7 @@ std::unique_ptr<Cluster> Had::make_cluster() {
   options.run_folder = options_.run_folder;
   options.voter = options_.voter;
   options.agents.ocf = options_.ocf_folders;
+  options.fencing = fence_folders();
   options.agents.heartbeat = options_.script_folders;
   options.agents.path = options_.path;
   options.agents.log_facility = configuration_.cf.log_facility;

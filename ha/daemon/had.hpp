@@ -30,6 +30,8 @@ struct HadOptions {
   std::string cib_folder = "/var/lib/pollux/cib";
   // Searched for agents, as PROVIDER/TYPE.
   std::vector<std::string> ocf_folders;
+  // Searched first for fence agents and stonith plugins.
+  std::vector<std::string> fence_folders;
   // How often what is held is asked whether it runs; zero: never, as the original.
   Duration monitor;
   bool voter = false;  // counts for quorum, holds nothing
@@ -55,6 +57,7 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
   using Severity = membership::Severity;
 
   // had.cpp
+  [[nodiscard]] fencing::Folders fence_folders() const;
   [[nodiscard]] std::unique_ptr<Cluster> make_cluster();
   [[nodiscard]] controller::View view() const;
   void observe_cluster(const membership::Effects& effects);

@@ -23,13 +23,14 @@ using replicator::uring::Reactor;
 constexpr const char* usage =
     "usage: pollux-had [--foreground] [--config FOLDER] [--state FOLDER] [--run FOLDER]\n"
     "                  [--scripts FOLDER]... [--monitor TIME] [--voter] [--no-reboot] [--check]\n"
-    "                  [--cib FOLDER] [--ocf FOLDER]...\n"
+    "                  [--cib FOLDER] [--ocf FOLDER]... [--fence FOLDER]...\n"
     "The failover manager; reads ha.cf, authkeys and haresources in /etc/ha.d. With \"crm yes\" "
     "in\n"
     "ha.cf a CIB in /var/lib/pollux/cib says what runs where.\n"
     "  --scripts    look for resource scripts there first\n"
     "  --cib        keeps the configuration in that folder\n"
     "  --ocf        look for OCF agents there first, as PROVIDER/TYPE\n"
+    "  --fence      look for fence agents and stonith plugins there first\n"
     "  --monitor    ask every resource that is held whether it runs, that often (10s, 500ms);\n"
     "               what failed goes to the other node\n"
     "  --voter      counts for quorum, never holds resources\n"
@@ -67,6 +68,7 @@ bool parse(int count, char** words, Arguments& arguments) {
       ++i;
     else if (word == "--scripts" && more) options.script_folders.emplace_back(words[++i]);
     else if (word == "--cib" && more) options.cib_folder = words[++i];
+    else if (word == "--fence" && more) options.fence_folders.emplace_back(words[++i]);
     else if (word == "--ocf" && more) options.ocf_folders.emplace_back(words[++i]);
     else return false;
   }

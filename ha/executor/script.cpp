@@ -31,6 +31,7 @@ struct Process {
   pid_t pid = 0;
   int process_fd = -1;
   int output_fd = -1;
+  int input_fd = -1;
   int error = 0;
 };
 
@@ -45,6 +46,17 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 // A file in memory, not a pipe: a service that the script leaves running may keep it open for ever,
 // and neither waits for a reader nor dies of its absence.
 int open_output() { return memfd_create("script-output", MFD_CLOEXEC | MFD_ALLOW_SEALING); }
+
+// -1: that failed. No input is /dev/null, opened where it is needed.
+int open_input(const std::string& input) {
+  const int fd = memfd_create("script-input", MFD_CLOEXEC);
+  if (fd < 0) return -1;
+  const bool whole = write(fd, input.data(), input.size()) == static_cast<ssize_t>(input.size()) &&
+                     lseek(fd, 0, SEEK_SET) == 0;
+  if (whole) return fd;
+  close(fd);
+  return -1;
+}
 
 // From now on what is written to it is refused.
 void seal_output(int fd) { fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_GROW); }
@@ -63,7 +75,8 @@ int spawn(const ScriptCall& call, Process& process) {
   posix_spawnattr_t attributes;
   posix_spawn_file_actions_init(&files);
   posix_spawnattr_init(&attributes);
-  posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
+  if (process.input_fd >= 0) posix_spawn_file_actions_adddup2(&files, process.input_fd, 0);
+  else posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDONLY, 0);
   for (const int fd : {1, 2})
     posix_spawn_file_actions_adddup2(&files, process.output_fd, fd);
   sigset_t none;
@@ -84,7 +97,10 @@ int spawn(const ScriptCall& call, Process& process) {
 
 void start(const ScriptCall& call, Process& process) {
   process.output_fd = open_output();
-  process.error = process.output_fd < 0 ? errno : spawn(call, process);
+  if (!call.input.empty()) process.input_fd = open_input(call.input);
+  const bool opened = process.output_fd >= 0 && (call.input.empty() || process.input_fd >= 0);
+  process.error = opened ? spawn(call, process) : EIO;
+  if (process.input_fd >= 0) close(process.input_fd);
   if (process.error != 0) return;
   process.process_fd = static_cast<int>(::syscall(SYS_pidfd_open, process.pid, 0));
   if (process.process_fd >= 0) return;

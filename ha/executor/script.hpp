@@ -17,6 +17,7 @@ struct ScriptCall {
   std::vector<std::string> arguments;
   // "NAME=value", beside HOME and LANG; all that the script gets.
   std::vector<std::string> environment;
+  std::string input;  // what it reads; nothing to read when empty
   Duration deadline = Duration::seconds(60);
 };
 

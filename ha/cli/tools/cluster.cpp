@@ -36,7 +36,60 @@ int not_there(const char* program) {
   return not_connected;
 }
 
+Said confirm(const std::string& node) {
+  replicator::control::Request request;
+  request.command = "confirm";
+  request.arguments.push_back(node);
+  return ask(request);
+}
+
 }  // namespace
+
+// In heartbeat's words; asks back, as a wrong answer costs the data.
+int meatclient(const Arguments& arguments) {
+  static const std::vector<Flag> flags = {{'c', "", true}, {'y', "yes", false}};
+  const Words words = read_words(arguments, flags);
+  const std::string node = words.value('c');
+  if (!words.wrong.empty() || node.empty()) {
+    std::fputs("usage: meatclient [-y] -c NODE\n", stderr);
+    return 1;
+  }
+  if (!words.has('y')) {
+    std::printf(
+        "\nWARNING!\n\nIf node \"%s\" has not been manually power-cycled or disconnected "
+        "from all shared resources and networks, data on shared disks may become "
+        "corrupted and migrated services might not work as expected.\nPlease verify that "
+        "the name or address above corresponds to the node you just rebooted.\n\n"
+        "PROCEED? [yN] ",
+        node.c_str());
+    std::fflush(stdout);
+    const int word = std::getchar();
+    if (word != 'y' && word != 'Y') {
+      std::printf("Meatware_client: operation canceled.\n");
+      return 255;
+    }
+  }
+  const Said said = confirm(node);
+  if (said.code != 0) {
+    std::fprintf(stderr, "Meatware_IPC failed: %s: %s\n", node.c_str(), said.error.c_str());
+    return 1;
+  }
+  std::printf("Meatware_client: reset confirmed.\n");
+  return 0;
+}
+
+int stonith_admin(const Arguments& arguments) {
+  static const std::vector<Flag> flags = {{'C', "confirm", true}, {'V', "verbose", false}};
+  const Words words = read_words(arguments, flags);
+  if (!words.wrong.empty() || !words.has('C')) {
+    std::fputs("usage: stonith_admin -C NODE\n", stderr);
+    return usage_error;
+  }
+  const Said said = confirm(words.value('C'));
+  if (said.code == not_connected) return not_there("stonith_admin");
+  if (said.code != 0) std::fprintf(stderr, "stonith_admin: %s\n", said.error.c_str());
+  return said.code;
+}
 
 int crm_node(const Arguments& arguments) {
   static const std::vector<Flag> flags = {

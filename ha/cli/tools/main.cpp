@@ -19,10 +19,11 @@ int main(int count, char** words) {
   static constexpr struct {
     const char* name;
     int (*run)(const Arguments&);
-  } commands[] = {{"cibadmin", cibadmin},     {"crm_attribute", crm_attribute},
-                  {"crm_master", crm_master}, {"attrd_updater", attrd_updater},
-                  {"crm_node", crm_node},     {"crm_resource", crm_resource},
-                  {"crmadmin", crmadmin}};
+  } commands[] = {{"cibadmin", cibadmin},          {"crm_attribute", crm_attribute},
+                  {"crm_master", crm_master},      {"attrd_updater", attrd_updater},
+                  {"crm_node", crm_node},          {"crm_resource", crm_resource},
+                  {"crmadmin", crmadmin},          {"meatclient", meatclient},
+                  {"stonith_admin", stonith_admin}};
   for (const auto& command : commands) {
     if (name == command.name) return command.run(arguments);
   }

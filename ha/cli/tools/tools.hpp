@@ -16,5 +16,7 @@ int attrd_updater(const Arguments& arguments);
 int crm_node(const Arguments& arguments);  // cluster.cpp
 int crm_resource(const Arguments& arguments);
 int crmadmin(const Arguments& arguments);
+int meatclient(const Arguments& arguments);
+int stonith_admin(const Arguments& arguments);
 
 }  // namespace ha::cli

@@ -99,6 +99,24 @@ TEST(Controller, NothingIsTakenOverBeforeFencingSucceeded) {
   EXPECT_FALSE(model.where("web").empty());
 }
 
+TEST(Controller, AnOperatorsWordIsAsGoodAsFencing) {
+  Model model({"n1", "n2"});
+  model.boot("n1", configuration(dummy("web"), prefer_n1, true));
+  model.boot("n2");
+  model.run(5000);
+  model.request("n2", "<confirm node='n1'/>");
+  model.run(500);
+  EXPECT_EQ(model.node_of("n2").answers.back().fault, Fault::not_permitted);
+  model.fencing_works = false;
+  model.kill("n1");
+  model.run(4000);
+  EXPECT_EQ(model.where("web"), "");
+  model.request("n2", "<confirm node='n1'/>");
+  model.run(1000);
+  EXPECT_EQ(model.node_of("n2").answers.back().fault, Fault::none);
+  EXPECT_EQ(model.where("web"), "n2");
+}
+
 TEST(Controller, ANodeThatWasNeverSeenIsFencedFirst) {
   Model model({"n1", "n2"});
   model.fencing_works = false;

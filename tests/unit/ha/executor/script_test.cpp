@@ -35,6 +35,15 @@ TEST_F(Script, OutputAndExitCode) {
   EXPECT_EQ(shell("kill -9 $$").exit_code, 128 + 9);
 }
 
+TEST_F(Script, ItReadsItsInputAndElseNothing) {
+  ScriptCall call;
+  call.path = "/bin/cat";
+  call.input = "action=off\nport=7\n";
+  EXPECT_EQ(reactor_->run_task(run_script(*reactor_, call)).output, call.input);
+  call.input.clear();
+  EXPECT_EQ(reactor_->run_task(run_script(*reactor_, call)).output, "");
+}
+
 TEST_F(Script, WhatIsNotThereIsNotStarted) {
   ScriptCall call;
   call.path = "/nonexistent/script";
