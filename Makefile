@@ -178,8 +178,8 @@ unit: $(BUILD)/tests/unit ## unit tests (T=name selects, e.g. T=handshake)
 	$(BUILD)/tests/unit $(if $(T),--gtest_filter='*$(T)*') --gtest_brief=1
 
 .PHONY: sim
-sim: $(BUILD)/tests/sim ## simulated histories (N=seeds FIRST=seed, or SEED=one TRACE=1)
-	$(BUILD)/tests/sim $(if $(SEED),--seed $(SEED) $(if $(TRACE),--trace),--seeds $(or $(N),1000) --first $(or $(FIRST),1))
+sim: $(BUILD)/tests/sim ## simulated histories (N=seeds FIRST=seed, or SEED=one TRACE=1; KIND=volumes, …)
+	$(BUILD)/tests/sim $(if $(KIND),--kind $(KIND)) $(if $(SEED),--seed $(SEED) $(if $(TRACE),--trace),--seeds $(or $(N),1000) --first $(or $(FIRST),1))
 
 .PHONY: sim-determinism
 sim-determinism: $(BUILD)/tests/sim ## each of N seeds twice: nothing may differ

@@ -23,13 +23,14 @@ Application::Lease::Lease(Application& application, std::size_t size)
 
 Application::Lease::~Lease() { application_.spare_.push_back(std::move(buffer_)); }
 
-Application::Application(World& world, Oracle& oracle, ByteCount device_size, Workload workload)
+Application::Application(World& world, Oracle& oracle, ByteCount device_size, Workload workload,
+                         std::string_view name)
     : world_(world),
       oracle_(oracle),
       sectors_(device_size.value() / sector_bytes),
       writable_sectors_(sectors_),
       workload_(workload),
-      prng_(world.stream("application")) {
+      prng_(world.stream(name)) {
   for (std::uint32_t i = 0; i < workload_.hot_spots; ++i) {
     hot_.push_back(prng_.below(sectors_ > hot_sectors ? sectors_ - hot_sectors : 1));
   }
@@ -159,7 +160,7 @@ Task<void> Application::one_flush(NodeId node, io::BlockDevice& device) {
   const Status status = co_await device.flush();
   if (world_.recording()) world_.record(node, "application: flush answered");
   const Instant weak = observer_ != nullptr ? observer_->weak_since(node) : Oracle::strong();
-  if (status.ok()) oracle_.flushed(began, weak);
+  if (status.ok()) oracle_.flushed(began, weak, node);
   else note_error("flush", status);
 }
 

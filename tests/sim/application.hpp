@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "io/block_device.hpp"
@@ -32,7 +33,9 @@ struct Workload {
 
 class Application {
  public:
-  Application(World& world, Oracle& oracle, ByteCount device_size, Workload workload);
+  // What it draws follows from the world's seed and its name.
+  Application(World& world, Oracle& oracle, ByteCount device_size, Workload workload,
+              std::string_view name = "application");
 
   // What an answer depends on beyond the device itself; asked when operations end.
   class Observer {
@@ -53,6 +56,8 @@ class Application {
            std::uint64_t operations);
   // The device has grown. The new area holds anything, so that only what was written there is read.
   void may_write_up_to(ByteCount size) noexcept;
+  // Writes go to the same hot spots as those of that one.
+  void share_hot_spots(const Application& with) { hot_ = with.hot_; }
   // Clients end after the operation they are in.
   void stop() noexcept { stopping_ = true; }
   [[nodiscard]] bool idle() const noexcept { return running_ == 0; }

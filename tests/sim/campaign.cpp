@@ -11,6 +11,7 @@
 #include <cstring>
 #include <ctime>
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "tests/sim/history.hpp"
@@ -106,8 +107,9 @@ struct FailedSeed {
 // seed status writes events faults hits" after it, "M count name" at the end.
 class Worker {
  public:
-  Worker(std::uint64_t first, std::uint64_t end, std::uint64_t stride, Sabotage sabotage)
-      : next_(first), end_(end), stride_(stride), sabotage_(sabotage) {}
+  Worker(std::uint64_t first, std::uint64_t end, std::uint64_t stride, Sabotage sabotage,
+         std::optional<Subject> subject)
+      : next_(first), end_(end), stride_(stride), sabotage_(sabotage), subject_(subject) {}
 
   void start() {
     int ends[2];
@@ -164,6 +166,7 @@ class Worker {
       write_line(fd, fmt::format("S {}\n", seed));
       ::alarm(real_seconds_per_history);
       HistoryOptions options;
+      options.subject = subject_;
       options.seed = seed;
       options.sabotage = sabotage_;
       const Outcome outcome = run_history(options);
@@ -215,6 +218,7 @@ class Worker {
   std::uint64_t end_;
   std::uint64_t stride_;
   Sabotage sabotage_;
+  std::optional<Subject> subject_;
   pid_t pid_ = -1;
   int fd_ = -1;
   std::uint64_t running_seed_ = ~0ULL;
@@ -233,7 +237,8 @@ void run_workers(const CampaignOptions& options, Sabotage sabotage, std::size_t 
   const std::uint64_t jobs = std::max<std::uint64_t>(1, std::min<std::uint64_t>(options.jobs, 8));
   std::vector<Worker> workers;
   for (std::uint64_t i = 0; i < jobs && i < options.seeds; ++i) {
-    workers.emplace_back(options.first + i, options.first + options.seeds, jobs, sabotage);
+    workers.emplace_back(options.first + i, options.first + options.seeds, jobs, sabotage,
+                         options.subject);
   }
   for (Worker& worker : workers)
     worker.start();
@@ -276,36 +281,42 @@ const char* name_of_status(int status) {
   }
 }
 
-void print_failure(std::uint64_t seed, const Outcome& outcome) {
+void print_replay(std::uint64_t seed, std::optional<Subject> subject) {
+  std::printf("replay: make sim SEED=%llu TRACE=1%s%s\n", static_cast<unsigned long long>(seed),
+              subject ? " KIND=" : "", subject ? name(*subject) : "");
+}
+
+void print_failure(std::uint64_t seed, std::optional<Subject> subject, const Outcome& outcome) {
   std::printf("seed %llu: %s: %s violated at %.6f s: %s\n", static_cast<unsigned long long>(seed),
               name(outcome.failure.kind), outcome.failure.invariant.c_str(),
               static_cast<double>(outcome.failure.at.nanoseconds()) / 1e9,
               outcome.failure.text.c_str());
   std::printf("options: %s\n", outcome.description.c_str());
-  std::printf("replay: make sim SEED=%llu TRACE=1\n", static_cast<unsigned long long>(seed));
+  print_replay(seed, subject);
 }
 
 // In a process of its own: the seed may end it again.
-void explain(const FailedSeed& failed) {
+void explain(const FailedSeed& failed, std::optional<Subject> subject) {
   std::fflush(stdout);
   const pid_t pid = ::fork();
   if (pid == 0) {
     ::alarm(real_seconds_per_history);
     HistoryOptions options;
     options.seed = failed.seed;
+    options.subject = subject;
     options.recording = true;
     const Outcome outcome = run_history(options);
     std::printf("%s", outcome.flight_recorder.c_str());
-    print_failure(failed.seed, outcome);
+    print_failure(failed.seed, subject, outcome);
     std::fflush(stdout);
     ::_exit(0);
   }
   int state = 0;
   ::waitpid(pid, &state, 0);
   if (!WIFEXITED(state) || WEXITSTATUS(state) != 0) {
-    std::printf("seed %llu: %s\nreplay: make sim SEED=%llu TRACE=1\n",
-                static_cast<unsigned long long>(failed.seed), name_of_status(failed.status),
-                static_cast<unsigned long long>(failed.seed));
+    std::printf("seed %llu: %s\n", static_cast<unsigned long long>(failed.seed),
+                name_of_status(failed.status));
+    print_replay(failed.seed, subject);
   }
 }
 
@@ -319,7 +330,7 @@ int run_campaign(const CampaignOptions& options) {
   run_workers(options, Sabotage::none, enough, true, totals, failed);
   const double took = seconds_now() - began;
   for (std::size_t i = 0; i < failed.size() && i < failures_shown; ++i)
-    explain(failed[i]);
+    explain(failed[i], options.subject);
   if (failed.size() > failures_shown) {
     for (const FailedSeed& each : failed) {
       std::printf("failed: %llu (%s)\n", static_cast<unsigned long long>(each.seed),
@@ -347,17 +358,20 @@ int run_campaign(const CampaignOptions& options) {
   return result;
 }
 
-int run_one(std::uint64_t seed, bool trace, const std::string& sabotage) {
+int run_one(const CampaignOptions& campaign, const std::string& sabotage) {
+  const std::uint64_t seed = campaign.first;
+  const bool trace = campaign.trace;
   if (trace) ::setvbuf(stdout, nullptr, _IOLBF, 0);  // the history may end the process
   HistoryOptions options;
   options.seed = seed;
+  options.subject = campaign.subject;
   options.recording = true;
   options.live_trace = trace;
   options.sabotage = sabotage_by_name(sabotage);
   const Outcome outcome = run_history(options);
   if (!trace && !outcome.ok()) std::printf("%s", outcome.flight_recorder.c_str());
   if (!outcome.ok()) {
-    print_failure(seed, outcome);
+    print_failure(seed, campaign.subject, outcome);
     return status_of(outcome.failure.kind);
   }
   std::printf(
@@ -410,6 +424,7 @@ int run_sabotage(const std::string& name_of, const CampaignOptions& options) {
     }
     HistoryOptions one;
     one.seed = failed.front().seed;
+    one.subject = options.subject;
     one.sabotage = each.which;
     std::string how = "crash";
     if (failed.front().status != crash) {
@@ -439,9 +454,12 @@ int replay_file(const std::string& path) {
     if (end == line || line[0] == '#') continue;
     HistoryOptions options;
     options.seed = seed;
+    std::string word(end + std::strspn(end, " "));
+    word.resize(word.find_first_of(" \n"));
+    options.subject = subject_by_name(word);
     const Outcome outcome = run_history(options);
     if (outcome.ok()) continue;
-    print_failure(seed, outcome);
+    print_failure(seed, options.subject, outcome);
     result = status_of(outcome.failure.kind);
   }
   std::fclose(file);

@@ -4,13 +4,17 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
+
+#include "tests/sim/history.hpp"
 
 namespace replicator::sim {
 
 struct CampaignOptions {
   std::uint64_t seeds = 200;
   std::uint64_t first = 1;
+  std::optional<Subject> subject;  // of all of them
   std::uint32_t jobs = 2;
   bool trace = false;
   bool keep_going = false;  // else a campaign ends after five failures
@@ -18,7 +22,7 @@ struct CampaignOptions {
 
 // Exit statuses as in main.cpp.
 int run_campaign(const CampaignOptions& options);
-int run_one(std::uint64_t seed, bool trace, const std::string& sabotage);
+int run_one(const CampaignOptions& options, const std::string& sabotage);
 int check_determinism(std::uint64_t first, std::uint64_t seeds);
 int run_sabotage(const std::string& name, const CampaignOptions& options);
 int replay_file(const std::string& path);

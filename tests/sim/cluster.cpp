@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 namespace replicator::sim {
 
@@ -17,11 +18,6 @@ bool is_target(ConnectionState state) {
          state == ConnectionState::paused_sync_t;
 }
 
-bool in_sync(const VolumeState& state) {
-  return state.connection == ConnectionState::connected && state.disk == DiskState::up_to_date &&
-         state.peer_disk == DiskState::up_to_date;
-}
-
 std::string text_of(const VolumeState& state) {
   return fmt::format("{} {}/{} {}/{}", replicator::name(state.connection),
                      replicator::name(state.role), replicator::name(state.peer_role),
@@ -30,34 +26,51 @@ std::string text_of(const VolumeState& state) {
 
 }  // namespace
 
+Cluster::Truth::Truth(Cluster& owner, std::size_t volume, ByteCount bytes)
+    : cluster(owner),
+      number(volume),
+      disk_bytes(bytes),
+      oracle((MetadataPlaces(bytes).data + growth_limit).value() / sector_bytes,
+             MetadataPlaces(bytes).data.value() / sector_bytes),
+      application(owner.world_, oracle, MetadataPlaces(bytes).data, owner.options_.workload,
+                  volume == 0 ? "application" : fmt::format("application {}", volume)),
+      ever_in_sync(owner.options_.synced_at_start) {
+  application.observe(*this);
+}
+
 Cluster::Cluster(World& world, const ClusterOptions& options)
-    : world_(world),
-      options_(options),
-      network_(world),
-      oracle_((MetadataPlaces(options.disk_bytes).data + growth_limit).value() / sector_bytes,
-              MetadataPlaces(options.disk_bytes).data.value() / sector_bytes),
-      application_(world, oracle_, MetadataPlaces(options.disk_bytes).data, options.workload),
-      prng_(world.stream("cluster")) {
+    : world_(world), options_(options), network_(world), prng_(world.stream("cluster")) {
+  options_.replica.volumes = 1 + static_cast<std::uint32_t>(options.more_volumes.size());
+  truths_.push_back(std::make_unique<Truth>(*this, 0, options.disk_bytes));
+  for (const VolumeOptions& more : options.more_volumes)
+    truths_.push_back(std::make_unique<Truth>(*this, truths_.size(), more.disk_bytes));
   for (std::size_t i = 0; i < 2; ++i) {
     Member& member = nodes_[i];
     member.node = std::make_unique<Node>(world, network_, i == 0 ? "n1" : "n2",
                                          static_cast<std::uint8_t>(i + 1));
-    SimDisk& disk = member.node->add_disk("/dev/disk", options.disk_bytes, options.disks[i]);
-    create_metadata(disk.image(), options.synced_at_start ? common_generation : 4);
-    member.metadata = std::make_unique<MetadataView>(std::as_const(disk));
-    const MetadataPlaces places(options.disk_bytes);
-    disk.watch_media(ByteRange(places.bitmap, ByteOffset(disk.size().value()) - places.bitmap));
-    disk.on_submit([this, i](const SimDisk::Seen& seen) { submitted(i, seen); });
+    member.shares.resize(truths_.size());
+    add_disk(i, 0, options.disks[i]);
+    for (std::size_t v = 1; v < truths_.size(); ++v)
+      add_disk(i, v, options.more_volumes[v - 1].disks[i]);
     member.node->clock().set_drift_ppm(options.drift_ppm[i]);
   }
   for (const auto& [from, to] : {std::pair(0, 1), std::pair(1, 0)}) {
     network_.path(nodes_[static_cast<std::size_t>(from)].node->id(),
                   nodes_[static_cast<std::size_t>(to)].node->id()) = options.path;
   }
-  ever_in_sync_ = options.synced_at_start;
-  application_.observe(*this);
   if (fencing()) world_.expect_error("fence-peer helper broken");
   world_.set_watcher([this](NodeId node) { watch(node); });
+}
+
+void Cluster::add_disk(std::size_t which, std::size_t volume, const DiskModel& model) {
+  const ByteCount bytes = truths_[volume]->disk_bytes;
+  SimDisk& disk = node(which).add_disk(disk_path(volume), bytes, model);
+  create_metadata(disk.image(), options_.synced_at_start ? common_generation : 4);
+  share(which, volume).metadata = std::make_unique<MetadataView>(std::as_const(disk));
+  const MetadataPlaces places(bytes);
+  disk.watch_media(ByteRange(places.bitmap, ByteOffset(disk.size().value()) - places.bitmap));
+  disk.on_submit(
+      [this, which, volume](const SimDisk::Seen& seen) { submitted(which, volume, seen); });
 }
 
 // Programs refer to the application and the oracle.
@@ -72,12 +85,13 @@ Cluster::~Cluster() {
 
 void Cluster::boot(std::size_t which) {
   Member& member = nodes_[which];
-  find_metadata(which);
-  member.attached = false;
   member.configured = false;
-  member.seen = VolumeState();
-  member.bad_since = Instant::never();
-  member.no_data_since = Instant::never();
+  for (std::size_t v = 0; v < volumes(); ++v) {
+    find_metadata(which, v);
+    share(which, v).seen = VolumeState();
+    share(which, v).bad_since = Instant::never();
+    share(which, v).no_data_since = Instant::never();
+  }
   const PeerConfig peer{member.node->address(port), nodes_[other(which)].node->address(port)};
   member.node->boot(
       [&](Node& node) { return std::make_unique<Replica>(node, options_.replica, peer); });
@@ -88,36 +102,51 @@ void Cluster::boot(std::size_t which) {
 void Cluster::excuse_losses(std::size_t which) noexcept {
   const WireProtocol protocol = options_.replica.net.protocol;
   if (protocol == WireProtocol::c) return;
-  if (primary_ != which) nodes_[which].weak_since = world_.now();
-  else if (protocol == WireProtocol::a) nodes_[other(which)].weak_since = world_.now();
+  if (primary_ == which && protocol != WireProtocol::a) return;
+  Member& loser = nodes_[primary_ == which ? other(which) : which];
+  for (Share& share : loser.shares)
+    share.weak_since = world_.now();
 }
 
 void Cluster::died(std::size_t which) {
   excuse_losses(which);
   if (primary_ == which) {
-    application_.node_died(nodes_[which].node->id());
+    for (const std::unique_ptr<Truth>& truth : truths_)
+      truth->application.node_died(nodes_[which].node->id());
     primary_ = nobody;
     clients_open_ = false;
     switching_ = false;
   }
   if (promoting_ == which) {
     // Its generation may be on media or not; nothing was written into it.
-    nodes_[other(which)].outdone = nodes_[other(which)].stale && !stale_before_;
+    for (std::size_t v = 0; v < volumes(); ++v) {
+      Share& peer = share(other(which), v);
+      peer.outdone = peer.stale && !truths_[v]->stale_before;
+    }
     promoting_ = nobody;
   }
   Member& member = nodes_[which];
-  member.seen = VolumeState();
-  member.bad_since = Instant::never();
-  member.no_data_since = Instant::never();
+  for (Share& share : member.shares) {
+    share.seen = VolumeState();
+    share.bad_since = Instant::never();
+    share.no_data_since = Instant::never();
+    share.detached_until = Instant(-1);
+    share.sync_paused_until = Instant(-1);
+    share.verify_wanted = false;
+  }
   member.disconnected_until = Instant(-1);
-  member.detached_until = Instant(-1);
-  member.sync_paused_until = Instant(-1);
   member.crash_countdown = 0;
-  member.verify_wanted = false;
   const auto longest = static_cast<std::uint64_t>(options_.reboot_delay_max.nanoseconds());
   member.reboot_at =
       world_.now() + Duration::nanoseconds(static_cast<std::int64_t>(prng_.below(longest + 1)));
-  check_superblock(which);
+  for (std::size_t v = 0; v < volumes(); ++v)
+    check_superblock(which, v);
+}
+
+void Cluster::lose_caches(std::size_t which) noexcept {
+  for (std::size_t v = 0; v < volumes(); ++v) {
+    if (disk(which, v).options().volatile_cache) share(which, v).weak_since = world_.now();
+  }
 }
 
 void Cluster::kill(std::size_t which) {
@@ -130,7 +159,7 @@ void Cluster::kill(std::size_t which) {
 void Cluster::power_cut(std::size_t which, CutMode mode) {
   if (!node(which).running()) return;
   node(which).power_cut(mode);
-  if (options_.disks[which].volatile_cache) nodes_[which].weak_since = world_.now();
+  lose_caches(which);
   died(which);
   check_covered();
 }
@@ -140,9 +169,9 @@ void Cluster::crash_at_operation(std::size_t which, std::uint64_t k, bool with_p
   nodes_[which].crash_with_power = with_power;
 }
 
-void Cluster::submitted(std::size_t which, const SimDisk::Seen& seen) {
+void Cluster::submitted(std::size_t which, std::size_t volume, const SimDisk::Seen& seen) {
   Member& member = nodes_[which];
-  if (options_.check_d2) check_intent(which, seen);
+  if (options_.check_d2) check_intent(which, volume, seen);
   if (member.crash_countdown == 0 || --member.crash_countdown != 0) return;
   const std::uint32_t boots = member.node->boots();
   world_.at(world_.now(), [this, which, boots] {
@@ -156,7 +185,7 @@ void Cluster::power_cut_both(CutMode mode) {
   for (std::size_t i = 0; i < 2; ++i) {
     if (!node(i).running()) continue;
     node(i).power_cut(mode);
-    if (options_.disks[i].volatile_cache) nodes_[i].weak_since = world_.now();
+    lose_caches(i);
     died(i);
   }
   check_covered();
@@ -169,8 +198,11 @@ bool Cluster::start() {
       [&] {
         manage_member(0);
         manage_member(1);
-        return nodes_[0].seen.connection == ConnectionState::connected &&
-               nodes_[1].seen.connection == ConnectionState::connected;
+        return std::all_of(nodes_.begin(), nodes_.end(), [](const Member& member) {
+          return std::all_of(member.shares.begin(), member.shares.end(), [](const Share& share) {
+            return share.seen.connection == ConnectionState::connected;
+          });
+        });
       },
       Duration::seconds(120));
   if (!connected) {
@@ -202,37 +234,55 @@ void Cluster::watch(NodeId node) {
 }
 
 void Cluster::observe(std::size_t which) {
-  Member& member = nodes_[which];
-  const VolumeState now = replica(which)->state();
-  if (now == member.seen) return;
-  const VolumeState before = member.seen;
-  member.seen = now;
-  note_change(which, before, now);
-  agree();
+  for (std::size_t v = 0; v < volumes(); ++v) {
+    const VolumeState now = replica(which)->state(v);
+    if (now == share(which, v).seen) continue;
+    const VolumeState before = std::exchange(share(which, v).seen, now);
+    note_change(which, v, before, now);
+    agree(v);
+  }
 }
 
-void Cluster::note_change(std::size_t which, const VolumeState& before, const VolumeState& now) {
-  Member& member = nodes_[which];
-  world_.note(pack(now));
+void Cluster::note_change(std::size_t which, std::size_t volume, const VolumeState& before,
+                          const VolumeState& now) {
+  world_.note(pack(now) + volume);
   if (world_.recording()) {
-    world_.record(member.node->id(), "state " + text_of(before) + " -> " + text_of(now));
+    const std::string label = volumes() == 1 ? "state" : fmt::format("volume {}", volume);
+    world_.record(node(which).id(), label + " " + text_of(before) + " -> " + text_of(now));
   }
+  note_data(which, volume, before, now);
+  if (now.connection == ConnectionState::disconnecting) {
+    const bool shaking = before.connection == ConnectionState::wf_report_params;
+    nodes_[which].refused = shaking || (volume != 0 && nodes_[which].refused);
+  }
+  if (volume == 0) note_connection(which, before, now);
+}
+
+void Cluster::note_data(std::size_t which, std::size_t volume, const VolumeState& before,
+                        const VolumeState& now) {
+  Share& member = share(which, volume);
+  Share& peer = share(other(which), volume);
   // A Primary with only one of the two replicas begins a generation there, written to or not.
   const bool here = now.disk == DiskState::up_to_date;
   const bool there = now.peer_disk == DiskState::up_to_date;
   // A finished target has what its source had, even when the source never hears of the end.
   if (is_target(before.connection) && before.disk == DiskState::inconsistent && here) {
-    member.stale = nodes_[other(which)].stale;
+    member.stale = peer.stale;
   }
   // Told to take the peer's data, a Primary gives up what it has not been told of by then.
   const bool gives_up = now.connection == ConnectionState::starting_sync_t &&
                         before.connection != ConnectionState::starting_sync_t;
   if (gives_up && now.role == Role::primary && options_.replica.net.protocol != WireProtocol::c) {
-    nodes_[other(which)].stale = nodes_[other(which)].lacks = false;
-    nodes_[other(which)].weak_since = world_.now();
+    peer.stale = peer.lacks = false;
+    peer.weak_since = world_.now();
   }
   const bool begun = !now.suspended();  // while it is suspended it is only owed
-  if (now.role == Role::primary && here && !there && begun) nodes_[other(which)].stale = true;
+  // The news that a target has finished may be on the way to its source.
+  const bool ahead =
+      now.connection > ConnectionState::connected && before.disk == DiskState::up_to_date &&
+      before.peer_disk != DiskState::up_to_date && before.role == now.role &&
+      peer.seen.connection == ConnectionState::connected && peer.seen.disk == DiskState::up_to_date;
+  if (now.role == Role::primary && here && !there && begun && !ahead) peer.stale = true;
   if (now.role == Role::primary && there && !here) member.stale = true;
   // Its disk is back, and nothing was answered in between.
   const bool back = before.disk < DiskState::inconsistent && here;
@@ -240,34 +290,42 @@ void Cluster::note_change(std::size_t which, const VolumeState& before, const Vo
   // The end of a resync: it has what the source had, even when that goes before both agree.
   if (before.connection == ConnectionState::sync_target &&
       now.connection == ConnectionState::connected && here) {
-    member.stale = nodes_[other(which)].stale;
-    member.lacks = nodes_[other(which)].lacks;
+    member.stale = peer.stale;
+    member.lacks = peer.lacks;
   }
   if (here) member.bad_since = Instant::never();
   else if (member.bad_since == Instant::never()) member.bad_since = world_.now();
   if (here || there) member.no_data_since = Instant::never();
   else if (member.no_data_since == Instant::never()) member.no_data_since = world_.now();
-  if (is_target(now.connection) && !is_target(before.connection)) sync_begins(which);
+  if (is_target(now.connection) && !is_target(before.connection)) sync_begins(which, volume);
   // A finished resync made it the equal of its source; one that never began changed nothing.
   if (is_target(before.connection) && before.disk == DiskState::inconsistent &&
       now.connection == ConnectionState::connected && here) {
-    member.stale = nodes_[other(which)].stale;
-    member.lacks = nodes_[other(which)].lacks;
+    member.stale = peer.stale;
+    member.lacks = peer.lacks;
   }
-  const bool fell_apart = now.connection == ConnectionState::stand_alone &&
-                          before.connection != ConnectionState::stand_alone;
-  if (now.connection == ConnectionState::disconnecting) {
-    member.refused = before.connection == ConnectionState::wf_report_params;
+}
+
+// Told by the first volume; the connection is that of all.
+void Cluster::note_connection(std::size_t which, const VolumeState& before,
+                              const VolumeState& now) {
+  if (now.connection != ConnectionState::stand_alone ||
+      before.connection == ConnectionState::stand_alone) {
+    return;
   }
   const bool congested = options_.replica.net.on_congestion == OnCongestion::disconnect;
   const bool asked_for =
-      replica(which)->given() == Verb::disconnect || (congested && !member.refused);
+      replica(which)->given() == Verb::disconnect || (congested && !nodes_[which].refused);
   // A Primary that lost its disk refuses older data: it waits for its own, or for a newer peer.
-  const bool keeps_out = now.role == Role::primary && now.disk < DiskState::inconsistent;
-  if (fell_apart && !asked_for && !keeps_out && roles_managed_ && !resolve_split_brain()) {
+  bool keeps_out = false;
+  for (std::size_t v = 0; v < volumes(); ++v) {
+    const bool without = replica(which)->state(v).disk < DiskState::inconsistent;
+    keeps_out = keeps_out || (now.role == Role::primary && without);
+  }
+  if (!asked_for && !keeps_out && roles_managed_ && !resolve_split_brain()) {
     world_.fail(FailureKind::liveness, "L1",
-                fmt::format("{} went StandAlone by itself: {} -> {}", node(which).name(),
-                            text_of(before), text_of(now)));
+                fmt::format("{} went StandAlone by itself: {} -> {}; {}", node(which).name(),
+                            text_of(before), text_of(now), describe()));
   }
 }
 
@@ -281,75 +339,116 @@ void Cluster::disks_may_go() {
   }
 }
 
+// By the meta data: neither generation is in the other one's past.
+bool Cluster::diverged(std::size_t volume) {
+  const auto knows = [&](std::size_t which, std::uint64_t generation) {
+    for (std::size_t slot = 0; slot < 4; ++slot) {
+      const std::uint64_t mine = share(which, volume).metadata->uuid(slot);
+      if ((mine & ~1ULL) == (generation & ~1ULL)) return true;
+    }
+    return false;
+  };
+  for (std::size_t i = 0; i < 2; ++i)
+    share(i, volume).metadata->refresh();
+  return !knows(0, share(1, volume).metadata->uuid(0)) &&
+         !knows(1, share(0, volume).metadata->uuid(0));
+}
+
 // A node that serves a diskless Primary begins a generation for it, which the Primary may never
 // come to use: then both have one of their own. The node that lacks nothing keeps its data.
-bool Cluster::resolve_split_brain() noexcept {
-  if (!disks_may_go_ || (nodes_[0].lacks && nodes_[1].lacks)) return false;
-  if (!nodes_[0].stale && !nodes_[1].stale) return false;
-  std::size_t victim = nodes_[0].stale ? 0 : 1;
-  if (nodes_[0].stale && nodes_[1].stale) {
-    // Nothing was written into one of the two generations.
-    victim = nodes_[0].lacks ? 0 : 1;
-    if (nodes_[0].lacks == nodes_[1].lacks && primary_ == 1) victim = 0;
+bool Cluster::resolve_split_brain() {
+  if (!disks_may_go_) return false;
+  std::array<bool, 2> stale{};
+  std::array<bool, 2> lacks{};
+  for (std::size_t v = 0; v < volumes(); ++v) {
+    if (share(0, v).lacks && share(1, v).lacks) return false;
+    if (volumes() > 1 && !diverged(v)) continue;  // whoever is the victim: no data of it are
+    for (std::size_t i = 0; i < 2; ++i) {
+      stale[i] = stale[i] || share(i, v).stale;
+      lacks[i] = lacks[i] || share(i, v).lacks;
+    }
   }
-  nodes_[other(victim)].stale = false;
+  if (lacks[0] && lacks[1]) {
+    undecidable_ = true;
+    return true;
+  }
+  if (!stale[0] && !stale[1]) return false;
+  std::size_t victim = stale[0] ? 0 : 1;
+  if (stale[0] && stale[1]) {
+    // Nothing was written into one of the two generations.
+    victim = lacks[0] ? 0 : 1;
+    if (lacks[0] == lacks[1] && primary_ == 1) victim = 0;
+  }
+  for (std::size_t v = 0; v < volumes(); ++v) {
+    if (volumes() == 1 || diverged(v)) share(other(victim), v).stale = false;
+  }
   nodes_[victim].discards = true;
   return true;
 }
 
-void Cluster::sync_begins(std::size_t target) {
-  const std::size_t source = other(target);
-  if (nodes_[source].stale && (nodes_[source].lacks || !nodes_[source].outdone)) {
+void Cluster::sync_begins(std::size_t target, std::size_t volume) {
+  const Share& source = share(other(target), volume);
+  if (source.stale && (source.lacks || !source.outdone)) {
     world_.fail(FailureKind::safety, "G1",
-                fmt::format("{} becomes sync target of {}, which lacks an answered write: {}",
-                            node(target).name(), node(source).name(), describe()));
+                fmt::format("{} becomes sync target of {}, which lacks an answered write of volume "
+                            "{}: {}",
+                            node(target).name(), node(other(target)).name(), volume, describe()));
   }
-  nodes_[target].weak_since = std::max(nodes_[target].weak_since, nodes_[source].weak_since);
+  Share& mine = share(target, volume);
+  mine.weak_since = std::max(mine.weak_since, source.weak_since);
 }
 
 // Both say: connected, both UpToDate. Then E1 promises equality, and each holds what the other
 // holds.
-void Cluster::agree() {
-  if (!in_sync(nodes_[0].seen) || !in_sync(nodes_[1].seen)) return;
-  ever_in_sync_ = true;
-  nodes_[0].stale = nodes_[1].stale = false;
-  nodes_[0].lacks = nodes_[1].lacks = false;
-  nodes_[0].outdone = nodes_[1].outdone = false;
-  application_.may_write_up_to(std::min(replica(0)->size(), replica(1)->size()));
-  nodes_[0].discards = nodes_[1].discards = false;
+void Cluster::agree(std::size_t volume) {
+  Share& first = share(0, volume);
+  Share& second = share(1, volume);
+  if (!in_sync(first.seen) || !in_sync(second.seen)) return;
+  truths_[volume]->ever_in_sync = true;
+  first.stale = second.stale = false;
+  first.lacks = second.lacks = false;
+  first.outdone = second.outdone = false;
+  truths_[volume]->application.may_write_up_to(
+      std::min(replica(0)->size(volume), replica(1)->size(volume)));
+  if (all_in_sync()) nodes_[0].discards = nodes_[1].discards = false;
   if (primary_ != nobody) {
-    nodes_[other(primary_)].weak_since = nodes_[primary_].weak_since;
+    share(other(primary_), volume).weak_since = share(primary_, volume).weak_since;
   } else {
-    const Instant weak = std::max(nodes_[0].weak_since, nodes_[1].weak_since);
-    nodes_[0].weak_since = nodes_[1].weak_since = weak;
+    first.weak_since = second.weak_since = std::max(first.weak_since, second.weak_since);
   }
 }
 
-void Cluster::answered(NodeId node_id, ByteRange range, Instant began) {
+bool Cluster::all_in_sync() const noexcept {
+  return std::all_of(nodes_.begin(), nodes_.end(), [](const Member& member) {
+    return std::all_of(member.shares.begin(), member.shares.end(),
+                       [](const Share& share) { return in_sync(share.seen); });
+  });
+}
+
+void Cluster::answered(NodeId node_id, std::size_t volume, ByteRange range, Instant began) {
   const std::size_t which = index_of(node_id);
-  Member& member = nodes_[which];
-  const VolumeState state = replica(which)->state();
+  Share& member = share(which, volume);
+  Share& peer = share(other(which), volume);
+  const bool peer_runs = node(other(which)).running();
+  const VolumeState state = replica(which)->state(volume);
   // The peer's refusal of a write travels ahead of the news that its disk failed.
-  const bool peer_failed =
-      node(other(which)).running() && nodes_[other(which)].seen.disk <= DiskState::failed;
+  const bool peer_failed = peer_runs && peer.seen.disk <= DiskState::failed;
   // A target may have finished its resync before its source hears of that. Without protocol C the
   // write may still be on its way to the disk.
   const bool under_way = options_.replica.net.protocol != WireProtocol::c &&
                          state.connection >= ConnectionState::connected &&
-                         nodes_[other(which)].seen.connection >= ConnectionState::connected;
-  const bool ahead_of_news = node(other(which)).running() &&
-                             nodes_[other(which)].seen.disk == DiskState::up_to_date &&
-                             (under_way || equal_in(range));
+                         peer.seen.connection >= ConnectionState::connected;
+  const bool ahead_of_news = peer_runs && peer.seen.disk == DiskState::up_to_date &&
+                             (under_way || equal_in(volume, range));
   const bool told = state.connection >= ConnectionState::connected &&
                     state.peer_disk == DiskState::up_to_date && !peer_failed;
   const bool peer_has_it = told || ahead_of_news;
-  check_frozen(which, peer_has_it);
+  check_frozen(which, volume, peer_has_it);
   // A disk that was given up meanwhile keeps nothing either: the peer must have it.
   const bool never_here = member.bad_since < began || state.disk == DiskState::inconsistent;
-  Member& peer = nodes_[other(which)];
   if (!peer_has_it && !never_here) peer.stale = peer.lacks = true;
   // It may have been written here too, just before the disk went.
-  if (told && state.disk != DiskState::up_to_date && !equal_in(range)) {
+  if (told && state.disk != DiskState::up_to_date && !equal_in(volume, range)) {
     member.stale = member.lacks = true;
   }
   if (never_here) member.stale = member.lacks = true;
@@ -359,11 +458,42 @@ void Cluster::answered(NodeId node_id, ByteRange range, Instant began) {
   }
 }
 
-Instant Cluster::weak_since(NodeId node_id) {
+Instant Cluster::weak_since(NodeId node_id, std::size_t volume) {
   const std::size_t which = index_of(node_id);
-  const Instant mine = nodes_[which].weak_since;
-  if (nodes_[which].seen.disk == DiskState::up_to_date) return mine;
-  return std::max(mine, nodes_[other(which)].weak_since);
+  const Share& member = share(which, volume);
+  if (member.seen.disk == DiskState::up_to_date) return member.weak_since;
+  return std::max(member.weak_since, share(other(which), volume).weak_since);
+}
+
+bool Cluster::clients_idle() const noexcept {
+  return std::all_of(truths_.begin(), truths_.end(),
+                     [](const auto& truth) { return truth->application.idle(); });
+}
+
+std::uint32_t Cluster::in_flight() const noexcept {
+  std::uint32_t sum = 0;
+  for (const std::unique_ptr<Truth>& truth : truths_)
+    sum += truth->application.in_flight();
+  return sum;
+}
+
+std::uint64_t Cluster::writes() const noexcept {
+  std::uint64_t sum = 0;
+  for (const std::unique_ptr<Truth>& truth : truths_)
+    sum += truth->oracle.writes();
+  return sum;
+}
+
+std::uint64_t Cluster::marked() noexcept {
+  std::uint64_t sum = 0;
+  for (std::size_t v = 0; v < volumes(); ++v)
+    sum += replica(0)->out_of_sync_blocks(v) + replica(1)->out_of_sync_blocks(v);
+  return sum;
+}
+
+bool Cluster::resize_due() const noexcept {
+  return std::any_of(truths_.begin(), truths_.end(),
+                     [](const auto& truth) { return truth->resizing; });
 }
 
 // A command under way may still change the state that is good now.
@@ -372,7 +502,7 @@ bool Cluster::both_good() noexcept {
     if (replica(i) != nullptr && replica(i)->busy()) return false;
     if (world_.paused(node(i).id())) return false;  // what it says of itself may be long ago
   }
-  return in_sync(nodes_[0].seen) && in_sync(nodes_[1].seen);
+  return all_in_sync();
 }
 
 bool Cluster::may_reboot(std::size_t which) noexcept {
@@ -383,241 +513,19 @@ std::string Cluster::describe() {
   std::string all;
   for (std::size_t i = 0; i < 2; ++i) {
     const Member& member = nodes_[i];
-    all += fmt::format("{}{}: {}{}{}", i == 0 ? "" : "; ", member.node->name(),
-                       member.node->running() ? text_of(replica(i)->state()) : "down",
-                       member.stale ? " (stale)" : "", primary_ == i ? " (in use)" : "");
-    if (member.node->running()) {
-      all += fmt::format(" oos={}", replica(i)->out_of_sync_blocks());
-      if (replica(i)->busy()) all += " busy";
+    all += fmt::format("{}{}:", i == 0 ? "" : "; ", member.node->name());
+    for (std::size_t v = 0; v < volumes(); ++v) {
+      if (v != 0) all += fmt::format(" |{}|", v);
+      all += fmt::format(" {}{}", member.node->running() ? text_of(replica(i)->state(v)) : "down",
+                         member.shares[v].stale ? " (stale)" : "");
+      if (member.node->running()) {
+        all += fmt::format(" oos={}", replica(i)->out_of_sync_blocks(v));
+      }
     }
+    if (primary_ == i) all += " (in use)";
+    if (member.node->running() && replica(i)->busy()) all += " busy";
   }
   return all;
 }
-
-// --- the manager ---
-
-void Cluster::manage() {
-  for (std::size_t i = 0; i < 2; ++i) {
-    if (may_reboot(i)) boot(i);
-    manage_member(i);
-  }
-  if (switching_) manage_switch();
-  if (resizing_) manage_size();
-  manage_role();
-}
-
-void Cluster::manage_member(std::size_t which) {
-  Member& member = nodes_[which];
-  Replica* replicator = replica(which);
-  if (replicator == nullptr || replicator->busy() || promoting_ == which) return;
-  const VolumeState state = replicator->state();
-  const bool detached_on_purpose = member.detached_until > world_.now();
-  const bool disconnected_on_purpose = member.disconnected_until > world_.now();
-  if (state.disk > DiskState::negotiating) member.attaches = 0;
-  const bool apart = state.connection == ConnectionState::stand_alone;
-  const bool without_disk = state.disk == DiskState::diskless && !detached_on_purpose;
-  if (member.discards && state.role == Role::secondary && !(apart && without_disk)) {
-    if (apart) member.discards = false;
-    replicator->command(apart ? Verb::connect_discarding : Verb::disconnect);
-  } else if (without_disk && !(apart && !disconnected_on_purpose &&
-                               replicator->given() == Verb::attach && !replicator->last_ok())) {
-    // A disk that is refused as too old needs the peer.
-    // No disk fails any more: what the handshake refuses again and again is a split brain.
-    const bool refused = replicator->given() == Verb::attach && replicator->last_ok();
-    if (hasty_ && refused && ++member.attaches == 10) static_cast<void>(resolve_split_brain());
-    find_metadata(which);
-    replicator->command(Verb::attach);
-  } else if (detached_on_purpose && state.disk > DiskState::failed) {
-    replicator->command(Verb::detach);
-  } else if (!disconnected_on_purpose && apart) {
-    replicator->command(Verb::connect);
-  } else if (disconnected_on_purpose && !apart) {
-    replicator->command(Verb::disconnect);
-  } else if (state.sync_paused_by_user != (member.sync_paused_until > world_.now())) {
-    replicator->command(state.sync_paused_by_user ? Verb::resume_sync : Verb::pause_sync);
-  } else {
-    member.configured = true;
-    if (!member.verify_wanted || !in_sync(state)) return;
-    member.verify_wanted = false;
-    replicator->command(Verb::verify);
-  }
-}
-
-void Cluster::want_disconnect(std::size_t which, Duration for_how_long) {
-  nodes_[which].disconnected_until = world_.now() + for_how_long;
-}
-
-void Cluster::want_detach(std::size_t which, Duration for_how_long) {
-  nodes_[which].detached_until = world_.now() + for_how_long;
-}
-
-void Cluster::want_pause(std::size_t which, Duration for_how_long) {
-  nodes_[which].sync_paused_until = world_.now() + for_how_long;
-}
-
-void Cluster::invalidate(std::size_t which, bool remote) {
-  // Known gap (S3): a Primary whose own disk is invalidated under resource-and-stonith.
-  if (!both_good() || promoting_ != nobody || fencing()) return;
-  replica(which)->command(remote ? Verb::invalidate_remote : Verb::invalidate);
-}
-
-// drbdadm has drbdmeta look for meta data that are no longer at the end, before it attaches.
-void Cluster::find_metadata(std::size_t which) {
-  MetadataView& view = *nodes_[which].metadata;
-  view.refresh();
-  Image& image = node(which).disk().image();
-  if (view.found_in() == image.size()) return;
-  move_metadata(image, view.found_in());
-  node(which).disk().image_changed();
-  view.refresh();
-}
-
-void Cluster::grow(ByteCount by) {
-  // A verify finds new storage, which waits to be resynchronised.
-  world_.expect_error("Online verify found");
-  world_.expect_error("Out of sync: start=");
-  const ByteCount size = node(0).disk().size() + by;
-  if (size > options_.disk_bytes + growth_limit) return;
-  for (std::size_t i = 0; i < 2; ++i) {
-    SimDisk& disk = node(i).disk();
-    const ByteRange added(ByteOffset(disk.size().value()), by);
-    disk.resize(size);
-    nodes_[i].metadata->note_size();
-    // Nobody wrote there: it holds anything.
-    std::vector<std::byte> junk(by.value(), i == 0 ? std::byte{} : std::byte{0xa5});
-    disk.image().write(added.begin, junk);
-    for (const Image::DirtyPage& page : disk.image().dirty_pages()) {
-      if (page.page >= added.begin.value() / block_bytes) disk.image().keep(page);
-    }
-    const MetadataPlaces first(options_.disk_bytes);
-    disk.watch_media(ByteRange(first.bitmap, ByteOffset(size.value()) - first.bitmap));
-  }
-  resizing_ = true;
-}
-
-void Cluster::manage_size() {
-  if (primary_ == nobody || promoting_ != nobody || !both_good()) return;
-  resizing_ = false;
-  replica(prng_.below(2))->command(Verb::resize);
-}
-
-void Cluster::manage_role() {
-  if (promoting_ != nobody) {
-    Replica* replicator = replica(promoting_);
-    if (replicator->busy()) return;
-    const std::size_t which = promoting_;
-    promoting_ = nobody;
-    if (replicator->last_ok()) promoted(which);
-    return;
-  }
-  // What rots on the Secondary is to be found by a verify, not to be promoted.
-  const bool sound = rotten_.empty();
-  if (roles_managed_ && primary_ != nobody && fencing() && sound) try_take_over();
-  if (!roles_managed_ || primary_ != nobody) return;
-  if (!hasty_ && !prng_.chance(30)) return;
-  const std::size_t first = prng_.below(2);
-  for (const std::size_t which : {first, other(first)}) {
-    if (promotable(which)) return promote(which);
-  }
-}
-
-void Cluster::promote(std::size_t which) {
-  promoting_ = which;
-  stale_before_ = nodes_[other(which)].stale;
-  replica(which)->command(Verb::primary);
-}
-
-void Cluster::promoted(std::size_t which) {
-  if (replica(which)->role() != Role::primary) {
-    world_.fail(FailureKind::safety, "S2", "promotion succeeded without the role: " + describe());
-    return;
-  }
-  if (node(other(which)).running() && replica(other(which))->role() == Role::primary) {
-    world_.fail(FailureKind::safety, "S1", "two primaries: " + describe());
-    return;
-  }
-  primary_ = which;
-  nodes_[other(which)].outdone = false;
-  if (replica(which)->state().disk == DiskState::up_to_date) {
-    const std::string wrong =
-        oracle_.check_image(node(which).disk().image(), world_.now(), nodes_[which].weak_since);
-    if (!wrong.empty()) {
-      world_.fail(FailureKind::safety, "D1/D3",
-                  fmt::format("at the promotion of {}: {}", node(which).name(), wrong));
-    }
-  }
-  start_clients();
-}
-
-void Cluster::start_clients() {
-  Replica* replicator = replica(primary_);
-  const Status opened = replicator->device().open(true);
-  if (!opened.ok()) {
-    world_.fail(FailureKind::safety, "S4", "a Primary refused to be opened: " + describe());
-    return;
-  }
-  clients_open_ = true;
-  if (clients_stopped_) return;
-  const std::uint64_t left =
-      operations_ > application_.operations() ? operations_ - application_.operations() : 0;
-  const World::As as(world_, node(primary_).id());
-  application_.run(replicator->clients(), node(primary_).id(), node(primary_).io().clock,
-                   replicator->device(), left);
-}
-
-void Cluster::stop_clients() {
-  clients_stopped_ = true;
-  application_.stop();
-}
-
-void Cluster::manage_switch() {
-  if (primary_ == nobody) {
-    switching_ = false;
-    return;
-  }
-  Replica* replicator = replica(primary_);
-  if (clients_open_) {
-    application_.stop();
-    if (!application_.idle()) return;
-    replicator->device().close(true);
-    clients_open_ = false;
-  }
-  if (replicator->busy()) return;
-  if (replicator->role() == Role::secondary) {
-    primary_ = nobody;
-    switching_ = false;
-    const std::size_t next = prng_.below(2);
-    if (promotable(next)) promote(next);
-    return;
-  }
-  replicator->command(Verb::secondary);
-}
-
-bool Cluster::close_and_take_down() {
-  if (clients_open_) replica(primary_)->device().close(true);
-  clients_open_ = false;
-  primary_ = nobody;
-  for (std::size_t i = 0; i < 2; ++i) {
-    // An ordinary order: the second node notices that the first one left.
-    const bool free = world_.run_until([&] { return !replica(i)->busy(); }, Duration::seconds(60));
-    if (free) replica(i)->command(Verb::down);
-    const bool done =
-        free && world_.run_until([&] { return !replica(i)->busy(); }, Duration::seconds(60));
-    if (world_.failed()) return false;
-    if (!done || !replica(i)->last_ok()) {
-      world_.fail(
-          FailureKind::liveness, "L4",
-          fmt::format("down of {} {} (code {}): {}", node(i).name(),
-                      done ? "failed" : "does not end", replica(i)->last_code(), describe()));
-      return false;
-    }
-  }
-  world_.run_for(Duration::seconds(1));
-  for (std::size_t i = 0; i < 2; ++i)
-    node(i).stop();
-  return !world_.failed();
-}
-
-// --- checks ---
 
 }  // namespace replicator::sim

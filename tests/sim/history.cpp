@@ -5,14 +5,21 @@
 #include "base/mark.hpp"
 #include "engine/decide/write_ordering.hpp"
 #include "tests/sim/split_brain_history.hpp"
+#include "tests/sim/two_primaries_history.hpp"
 #include "tls/session.hpp"
 
 namespace replicator::sim {
 
 namespace {
 
-// One history of so many is about split brain.
-constexpr std::uint64_t split_brain_share = 12;
+// One of twelve is about split brain; of the others one of ten is about two Primaries, and three of
+// twenty have several volumes.
+constexpr Subject subject_of(std::uint64_t seed) noexcept {
+  if (seed % 12 == 11) return Subject::split_brain;
+  if (seed % 10 == 4) return Subject::two_primaries;
+  const std::uint64_t share = seed % 20;
+  return share == 12 || share == 15 || share == 18 ? Subject::volumes : Subject::one_volume;
+}
 
 struct Plan {
   ClusterOptions cluster;
@@ -21,8 +28,34 @@ struct Plan {
   Duration fault_interval;
   Duration safety_phase;
   std::uint32_t rot = 0;  // places that are planted at the end, for a verify to find
-  std::string text;
+  // This node is without the disk of this volume, at first.
+  std::size_t away_from = Cluster::nobody;
+  std::size_t away_volume = 0;
+  Duration away_for;
 };
+
+std::string text_of(const Plan& plan) {
+  const ReplicaOptions& replica = plan.cluster.replica;
+  std::string volumes;
+  for (const VolumeOptions& more : plan.cluster.more_volumes) {
+    volumes += fmt::format(",{}+{}", more.disk_bytes.value() >> 20U,
+                           more.disk_bytes.value() % (1U << 20U) / sector_bytes);
+  }
+  if (!volumes.empty() && replica.resync_in_turn) volumes += " in turn";
+  if (plan.away_from != Cluster::nobody) {
+    volumes += fmt::format(" away={}/{}", plan.away_from, plan.away_volume);
+  }
+  return fmt::format(
+      "{}protocol={} version={} tls={} wo={} disk={}+{}{} synced={} al={} clients={} ops={} "
+      "faults={:#x} interval={}ms chop={} buffer={}",
+      replica.disk.fencing == Fencing::dont_care ? "" : "fencing ",
+      "?ABC"[static_cast<std::size_t>(replica.net.protocol)], replica.net.protocol_version_max,
+      replica.net.tls, letter(write_ordering(replica.disk)), plan.cluster.disk_bytes.value() >> 20U,
+      plan.cluster.disk_bytes.value() % (1U << 20U) / sector_bytes, volumes,
+      plan.cluster.synced_at_start, replica.disk.al_extents, plan.cluster.workload.clients,
+      plan.operations, plan.faults_enabled, plan.fault_interval.milliseconds(),
+      plan.cluster.path.choppiness, plan.cluster.path.buffer_bytes);
+}
 
 DiskTiming draw_timing(Prng& prng) {
   DiskTiming timing;
@@ -157,17 +190,6 @@ Plan draw_plan(Prng prng, Prng modes, Prng versions, Prng security) {
   }
   plan.fault_interval = Duration::milliseconds(static_cast<std::int64_t>(50 + prng.below(2000)));
   plan.safety_phase = plan.fault_interval * static_cast<std::int64_t>(6 + prng.below(10));
-  plan.text = fmt::format(
-      "protocol={} version={} tls={} wo={} disk={}+{} synced={} al={} clients={} ops={} "
-      "faults={:#x} "
-      "interval={}ms chop={} buffer={}",
-      "?ABC"[static_cast<std::size_t>(plan.cluster.replica.net.protocol)],
-      plan.cluster.replica.net.protocol_version_max, plan.cluster.replica.net.tls,
-      letter(write_ordering(plan.cluster.replica.disk)), plan.cluster.disk_bytes.value() >> 20U,
-      plan.cluster.disk_bytes.value() % (1U << 20U) / sector_bytes, plan.cluster.synced_at_start,
-      plan.cluster.replica.disk.al_extents, plan.cluster.workload.clients, plan.operations,
-      plan.faults_enabled, plan.fault_interval.milliseconds(), plan.cluster.path.choppiness,
-      plan.cluster.path.buffer_bytes);
   return plan;
 }
 
@@ -184,7 +206,40 @@ void draw_fencing(Prng prng, Plan& plan) {
   for (const FaultKind kind : {FaultKind::detach, FaultKind::disk_error}) {
     plan.faults_enabled &= ~(1U << static_cast<unsigned>(kind));
   }
-  plan.text = "fencing " + plan.text;
+}
+
+// Two or three volumes, each with a disk of its own; one of them may be without a disk on one node
+// at first.
+void draw_volumes(Prng prng, Plan& plan) {
+  ClusterOptions& options = plan.cluster;
+  const std::uint64_t more = 1 + prng.below(2);
+  for (std::uint64_t i = 0; i < more; ++i) {
+    VolumeOptions volume;
+    const std::uint64_t odd = prng.chance(30) ? prng.below(64) : 0;
+    const std::uint64_t mebibytes = 1 + prng.below(options.synced_at_start ? 12 : 4);
+    volume.disk_bytes = ByteCount((mebibytes << 20U) + odd * sector_bytes);
+    for (std::size_t node = 0; node < 2; ++node) {
+      DiskModel& disk = volume.disks[node];
+      disk.timing = draw_timing(prng);
+      disk.discard = prng.chance(70) ? DiscardMode::zeroes : DiscardMode::unsupported;
+      disk.destage_percent = static_cast<std::uint32_t>(prng.below(40));
+      disk.check_stability = prng.chance(50);
+      disk.volatile_cache = options.disks[node].volatile_cache;
+    }
+    options.more_volumes.push_back(volume);
+  }
+  // Before that no packet says which volume it is about.
+  std::uint32_t& version = options.replica.net.protocol_version_max;
+  if (version < 100) version = 101;
+  options.replica.resync_in_turn = prng.chance(30);
+  options.workload.clients = 1 + static_cast<std::uint32_t>(prng.below(4));
+  plan.operations /= 1 + more;
+  const bool disks_go = options.replica.disk.fencing == Fencing::dont_care;
+  if (disks_go && options.synced_at_start && prng.chance(25)) {
+    plan.away_from = prng.below(2);
+    plan.away_volume = prng.below(1 + more);
+    plan.away_for = Duration::milliseconds(static_cast<std::int64_t>(100 + prng.below(10000)));
+  }
 }
 
 class History {
@@ -198,6 +253,10 @@ class History {
     cluster_.set_operations(plan_.operations);
     if (cluster_.start()) {
       Nemesis nemesis(cluster_, plan_.faults_enabled, plan_.fault_interval);
+      if (plan_.away_from != Cluster::nobody) {
+        cluster_.disks_may_go();
+        cluster_.want_detach(plan_.away_from, plan_.away_volume, plan_.away_for);
+      }
       safety(nemesis);
       outcome.faults = nemesis.faults();
       outcome.hits_in_flight = nemesis.hits_in_flight();
@@ -205,8 +264,8 @@ class History {
       nemesis.stop();
       if (!world_.failed()) liveness();
     }
-    outcome.writes = cluster_.oracle().writes();
-    outcome.description = plan_.text + "; at the end: " + cluster_.describe();
+    outcome.writes = cluster_.writes();
+    outcome.description = text_of(plan_) + "; at the end: " + cluster_.describe();
   }
 
  private:
@@ -254,16 +313,17 @@ class History {
 
   void liveness() {
     cluster_.set_hasty(true);
-    const auto good = [this] { return cluster_.both_good(); };
-    if (!manage_until(good, Duration::seconds(120))) {
+    const auto settled = [this] { return cluster_.both_good() || cluster_.undecidable(); };
+    if (!manage_until(settled, Duration::seconds(120))) {
       // One dead socket of two is TCP's to find out.
       cluster_.network().reveal_dead();
-      if (!manage_until(good, Duration::seconds(120))) {
+      if (!manage_until(settled, Duration::seconds(120))) {
         return fail_liveness("L1", "no healing after the faults stopped");
       }
     }
+    if (cluster_.undecidable()) return mark("split brain of volumes that nobody can resolve");
     cluster_.stop_clients();
-    if (!manage_until([&] { return cluster_.application().idle(); }, Duration::seconds(120))) {
+    if (!manage_until([&] { return cluster_.clients_idle(); }, Duration::seconds(120))) {
       return fail_liveness("L2", "an application request is never answered");
     }
     // A resize that has just been asked for begins a resync when it is heard of, and a socket that
@@ -293,7 +353,7 @@ class History {
     const auto found = [&] {
       if (!cluster_.both_good()) return false;
       if (cluster_.rot_found()) return true;
-      cluster_.want_verify(asking);
+      cluster_.look_for_rot(asking);
       return false;
     };
     if (!manage_until(found, Duration::seconds(120))) {
@@ -329,6 +389,24 @@ class History {
 
 }  // namespace
 
+const char* name(Subject subject) noexcept {
+  switch (subject) {
+    case Subject::split_brain: return "split-brain";
+    case Subject::two_primaries: return "two-primaries";
+    case Subject::volumes: return "volumes";
+    case Subject::one_volume: return "one-volume";
+  }
+  return "?";
+}
+
+std::optional<Subject> subject_by_name(std::string_view word) noexcept {
+  for (const Subject subject :
+       {Subject::split_brain, Subject::two_primaries, Subject::volumes, Subject::one_volume}) {
+    if (word == name(subject)) return subject;
+  }
+  return std::nullopt;
+}
+
 Outcome run_history(const HistoryOptions& options) {
   Outcome outcome;
   World world(options.seed);
@@ -341,12 +419,19 @@ Outcome run_history(const HistoryOptions& options) {
         ++(*static_cast<std::map<std::string, std::uint64_t>*>(context))[name];
       },
       &outcome.marks);
-  if (options.seed % split_brain_share == split_brain_share - 1) {
+  const Subject subject = options.subject.value_or(subject_of(options.seed));
+  if (subject == Subject::split_brain) {
     outcome.description = run_split_brain(world);
+  } else if (subject == Subject::two_primaries) {
+    const TwoPrimariesResult result = run_two_primaries(world);
+    outcome.description = result.text;
+    outcome.writes = result.writes;
+    outcome.faults = result.faults;
   } else {
     Plan plan = draw_plan(world.stream("plan"), world.stream("modes"), world.stream("versions"),
                           world.stream("security"));
     draw_fencing(world.stream("fencing"), plan);
+    if (subject == Subject::volumes) draw_volumes(world.stream("volumes"), plan);
     History history(world, plan);
     history.run(outcome);
   }

@@ -5,7 +5,9 @@
 
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/sabotage.hpp"
 #include "tests/sim/nemesis.hpp"
@@ -13,8 +15,14 @@
 
 namespace replicator::sim {
 
+// What a history is about; it follows from the seed's number, unless it is asked for.
+enum class Subject : std::uint8_t { split_brain, two_primaries, volumes, one_volume };
+const char* name(Subject subject) noexcept;
+std::optional<Subject> subject_by_name(std::string_view word) noexcept;
+
 struct HistoryOptions {
   std::uint64_t seed = 1;
+  std::optional<Subject> subject;
   bool recording = false;
   bool live_trace = false;
   Sabotage sabotage = Sabotage::none;

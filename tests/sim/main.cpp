@@ -1,6 +1,7 @@
 // The simulation program: runs seeds, in up to a few processes, and says which failed and how to
 // replay them.
 //   tests/sim --seeds N [--first S] [--jobs J]   a campaign
+//   … --kind one-volume|volumes|two-primaries|split-brain   of one kind only, whatever the seed
 //   tests/sim --seed S [--trace]                 one history, with its events
 //   tests/sim --determinism N                    each seed twice: equal trace hashes
 //   tests/sim --sabotage NAME|all [--seeds N]    the mistake must be caught within N seeds
@@ -21,7 +22,7 @@ namespace {
 
 int usage() {
   std::fprintf(stderr,
-               "usage: sim --seeds N [--first S] [--jobs J] | --seed S [--trace] | "
+               "usage: sim --seeds N [--first S] [--jobs J] [--kind K] | --seed S [--trace] | "
                "--determinism N | --sabotage NAME|all [--seeds N] | --replay FILE\n");
   return 2;
 }
@@ -47,6 +48,9 @@ int main(int argc, char** argv) {
       options.seeds = number();
     } else if (word == "--first") {
       options.first = number();
+    } else if (word == "--kind" && i + 1 < argc) {
+      options.subject = subject_by_name(argv[++i]);
+      if (!options.subject) return usage();
     } else if (word == "--jobs") {
       options.jobs = static_cast<std::uint32_t>(number());
     } else if (word == "--seed") {
@@ -69,6 +73,6 @@ int main(int argc, char** argv) {
   if (!replay.empty()) return replay_file(replay);
   if (determinism != 0) return check_determinism(options.first, determinism);
   if (!sabotage.empty() && !one_seed) return run_sabotage(sabotage, options);
-  if (one_seed) return run_one(options.first, options.trace, sabotage);
+  if (one_seed) return run_one(options, sabotage);
   return run_campaign(options);
 }

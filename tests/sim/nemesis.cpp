@@ -44,10 +44,12 @@ Nemesis::Nemesis(Cluster& cluster, std::uint32_t enabled_kinds, Duration mean_in
       enabled_(enabled_kinds),
       mean_interval_(mean_interval),
       prng_(cluster.world().stream("nemesis")),
+      volume_prng_(cluster.world().stream("nemesis of volumes")),
       next_(cluster.world().now()) {
   normal_path_ = cluster_.network().path(cluster_.node(0).id(), cluster_.node(1).id());
   for (std::size_t i = 0; i < 2; ++i) {
-    normal_timing_[i] = cluster_.node(i).disk().options().timing;
+    for (std::size_t v = 0; v < cluster_.volumes(); ++v)
+      normal_timing_[i].push_back(cluster_.disk(i, v).options().timing);
   }
   const auto on = [this](FaultKind kind) {
     return (enabled_ & (1U << static_cast<unsigned>(kind))) != 0;
@@ -66,6 +68,10 @@ std::size_t Nemesis::primary_or_any() {
   return primary != Cluster::nobody ? primary : prng_.below(2);
 }
 
+std::size_t Nemesis::draw_volume() {
+  return cluster_.volumes() == 1 ? 0 : volume_prng_.below(cluster_.volumes());
+}
+
 CutKind Nemesis::draw_cut() { return static_cast<CutKind>(prng_.below(5)); }
 
 void Nemesis::act() {
@@ -80,7 +86,7 @@ void Nemesis::act() {
   if (world.recording()) world.record(outside, fmt::format("nemesis: {}", name(kind)));
   ++injected_[static_cast<std::size_t>(kind)];
   ++faults_;
-  if (cluster_.application().in_flight() > 0) ++hits_in_flight_;
+  if (cluster_.in_flight() > 0) ++hits_in_flight_;
   inject(kind);
 }
 
@@ -95,9 +101,12 @@ void Nemesis::stop() {
   cluster_.network().path(a, b) = normal_path_;
   cluster_.network().path(b, a) = normal_path_;
   for (std::size_t i = 0; i < 2; ++i) {
-    cluster_.node(i).disk().set_timing(normal_timing_[i]);
-    cluster_.node(i).disk().clear_faults();
-    cluster_.node(i).disk().release_stuck();
+    for (std::size_t v = 0; v < cluster_.volumes(); ++v) {
+      SimDisk& disk = cluster_.disk(i, v);
+      disk.set_timing(normal_timing_[i][v]);
+      disk.clear_faults();
+      disk.release_stuck();
+    }
     cluster_.cancel_crash(i);
   }
 }
@@ -174,7 +183,7 @@ void Nemesis::node_fault(FaultKind kind) {
       timing.slowest = timing.fastest + draw(Duration(), Duration::milliseconds(100));
       timing.slow_percent = static_cast<std::uint32_t>(prng_.below(20));
       timing.slow = draw(Duration::milliseconds(10), Duration::seconds(4));
-      cluster_.node(prng_.below(2)).disk().set_timing(timing);
+      cluster_.disk(prng_.below(2), draw_volume()).set_timing(timing);
       heal_at_ = world.now() + draw(Duration::milliseconds(10), Duration::seconds(5));
       break;
     }
@@ -183,22 +192,28 @@ void Nemesis::node_fault(FaultKind kind) {
       cluster_.want_disconnect(prng_.below(2),
                                draw(Duration::milliseconds(100), Duration::seconds(5)));
       break;
-    case FaultKind::detach:
-      cluster_.want_detach(prng_.below(2), draw(Duration::milliseconds(10), Duration::seconds(3)));
-      break;
-    case FaultKind::disk_error: fail_disk(); break;
-    case FaultKind::pause_sync:
-      cluster_.want_pause(prng_.below(2), draw(Duration::milliseconds(10), Duration::seconds(5)));
-      break;
-    case FaultKind::invalidate: {
+    case FaultKind::detach: {
       const std::size_t which = prng_.below(2);
-      cluster_.invalidate(which, prng_.chance(50));
+      cluster_.want_detach(which, draw_volume(),
+                           draw(Duration::milliseconds(10), Duration::seconds(3)));
       break;
     }
-    case FaultKind::verify: cluster_.want_verify(prng_.below(2)); break;
+    case FaultKind::disk_error: fail_disk(); break;
+    case FaultKind::pause_sync: {
+      const std::size_t which = prng_.below(2);
+      cluster_.want_pause(which, draw_volume(),
+                          draw(Duration::milliseconds(10), Duration::seconds(5)));
+      break;
+    }
+    case FaultKind::invalidate: {
+      const std::size_t which = prng_.below(2);
+      cluster_.invalidate(which, draw_volume(), prng_.chance(50));
+      break;
+    }
+    case FaultKind::verify: cluster_.want_verify(prng_.below(2), draw_volume()); break;
     case FaultKind::grow: {
       const std::uint64_t blocks = 1 + prng_.below(prng_.chance(50) ? 4 : 200);
-      cluster_.grow(ByteCount(blocks * block_bytes));
+      cluster_.grow(draw_volume(), ByteCount(blocks * block_bytes));
       break;
     }
     default:  // fence and take over: the link goes, and the Primary is shot at once
@@ -216,17 +231,18 @@ void Nemesis::kill_at_operation() {
   cluster_.crash_at_operation(which, prng_.below(kill_operation_window), with_power);
 }
 
-// One operation soon fails, or all of a kind do until the faults end. Only one of the two disks at
-// a time: with both gone there is no good data left to be kept.
+// One operation soon fails, or all of a kind do until the faults end. Only one of a volume's
+// two disks at a time: with both gone there is no good data left to be kept.
 void Nemesis::fail_disk() {
   const std::size_t which = prng_.below(2);
-  cluster_.node(1 - which).disk().clear_faults();
+  const std::size_t volume = draw_volume();
+  cluster_.disk(1 - which, volume).clear_faults();
   DiskFault fault;
   constexpr std::array kinds{DiskOp::read, DiskOp::write, DiskOp::flush, DiskOp::zeroes};
   fault.kinds = bit(kinds[prng_.below(kinds.size())]);
   fault.countdown = prng_.below(kill_operation_window);
   fault.sticky = prng_.chance(20);
-  cluster_.node(which).disk().inject(fault);
+  cluster_.disk(which, volume).inject(fault);
   if (fault.sticky) {
     heal_at_ = cluster_.world().now() + draw(Duration::milliseconds(10), Duration::seconds(3));
   }

@@ -4,6 +4,7 @@
 
 #include <array>
 #include <cstdint>
+#include <vector>
 
 #include "tests/sim/cluster.hpp"
 
@@ -63,16 +64,18 @@ class Nemesis {
   void fail_disk();
   CutKind draw_cut();
   [[nodiscard]] std::size_t primary_or_any();
+  [[nodiscard]] std::size_t draw_volume();
   [[nodiscard]] Duration draw(Duration shortest, Duration longest);
 
   Cluster& cluster_;
   std::uint32_t enabled_;
   Duration mean_interval_;
   Prng prng_;
+  Prng volume_prng_;
   Instant next_;
   Instant heal_at_ = Instant::never();
   PathOptions normal_path_;
-  DiskTiming normal_timing_[2];
+  std::array<std::vector<DiskTiming>, 2> normal_timing_;
   std::array<std::uint32_t, fault_kinds> injected_{};
   std::uint32_t hits_in_flight_ = 0;
   std::uint32_t faults_ = 0;

@@ -119,11 +119,21 @@ void Oracle::node_died(std::uint32_t writer, Instant now) {
   std::erase_if(open_, [&](WriteId id) { return writes_[id].writer == writer; });
 }
 
-void Oracle::flushed(Instant began, Instant weak_since) {
+void Oracle::flushed(Instant began, Instant weak_since, std::uint32_t writer) {
   for (const WriteId id : unflushed_) {
+    if (several_writers_ && writes_[id].writer != writer) continue;
     if (writes_[id].ended < began && writes_[id].invoked > weak_since) writes_[id].flushed = true;
   }
   std::erase_if(unflushed_, [&](WriteId id) { return writes_[id].flushed; });
+}
+
+void Oracle::disown(std::uint32_t writer, Instant since) {
+  for (Write& write : writes_) {
+    if (write.writer != writer || write.ended < since) continue;
+    write.answered = false;
+    write.flushed = false;
+  }
+  std::erase_if(unflushed_, [&](WriteId id) { return !writes_[id].answered; });
 }
 
 bool Oracle::matches(const Version& version, std::uint64_t sector,
@@ -136,8 +146,17 @@ bool Oracle::matches(const Version& version, std::uint64_t sector,
          stamp.writer == write.writer;
 }
 
+bool Oracle::contested(const Register& reg, const Write& write) const noexcept {
+  for (std::uint32_t at = reg.first; at != none; at = versions_[at].next) {
+    const Write& other = writes_[versions_[at].write];
+    if (other.writer == write.writer || versions_[at].write <= new_storage) continue;
+    if (other.invoked <= write.ended && write.invoked <= other.ended) return true;
+  }
+  return false;
+}
+
 WriteId Oracle::evidence_against(const Register& reg, const Version& version, Instant began,
-                                 Instant weak_since) const noexcept {
+                                 Instant weak_since, bool is_read) const noexcept {
   const Write& mine = writes_[version.write];
   if (version.dead_since < began && version.dead_since > weak_since) {
     const WriteId later = versions_[version.replaced_by].write;
@@ -147,7 +166,9 @@ WriteId Oracle::evidence_against(const Register& reg, const Version& version, In
     const Version& other = versions_[at];
     const Write& write = writes_[other.write];
     if (write.invoked <= mine.ended) continue;  // not certainly later
-    if (write.answered && write.ended < began && (write.invoked > weak_since || write.flushed)) {
+    const bool meets = several_writers_ && is_read && contested(reg, write);
+    if (write.answered && write.ended < began && !meets &&
+        (write.invoked > weak_since || write.flushed)) {
       return other.write;
     }
     const bool seen_in_time = (other.first_seen < began && other.first_seen > weak_since) ||
@@ -207,7 +228,7 @@ std::string Oracle::check_sector(std::uint64_t sector, ConstBytes content, Insta
     const Version& version = versions_[at];
     if (!matches(version, sector, content)) continue;
     ++matching;
-    const WriteId against = evidence_against(reg, version, began, weak_since);
+    const WriteId against = evidence_against(reg, version, began, weak_since, is_read);
     if (against == none) {
       legal = at;
       if (!is_read) return {};
@@ -217,12 +238,13 @@ std::string Oracle::check_sector(std::uint64_t sector, ConstBytes content, Insta
     }
   }
   if (legal == none) return explain(sector, content, saw, evidence);
-  if (is_read && matching == 1) observe(reg, legal, began, now);
+  if (is_read && matching == 1 && !several_writers_) observe(reg, legal, began, now);
   return {};
 }
 
 std::string Oracle::check_read(ByteRange range, ConstBytes data, Instant began, Instant now,
                                Instant weak_since) {
+  if (divided_ || began < united_since_) return {};
   const std::uint64_t first = range.begin.value() / sector_bytes;
   for (std::uint64_t i = 0; i * sector_bytes < data.size(); ++i) {
     std::string wrong = check_sector(first + i, data.subspan(i * sector_bytes, sector_bytes), began,

@@ -46,8 +46,9 @@ class Oracle {
   // Writes of a node that died: they may have happened, and will not happen any more.
   void node_died(std::uint32_t writer, Instant now);
   // A flush that began at `began` was answered: what was answered before is guaranteed, except what
-  // a power cut may have taken from the disk already.
-  void flushed(Instant began, Instant weak_since);
+  // a power cut may have taken from the disk already. Of several writers each flushes what it
+  // wrote.
+  void flushed(Instant began, Instant weak_since, std::uint32_t writer);
 
   // Checks a finished read; empty when it is right, else what is wrong. `weak_since`: the last
   // power cut that may have taken unflushed writes from the disk that answered (Instant(-1): none).
@@ -55,6 +56,18 @@ class Oracle {
                          Instant weak_since);
   // The same for the whole disk at rest, without a read: what a new Primary would serve.
   std::string check_image(const Image& image, Instant now, Instant weak_since);
+
+  // Two nodes write, and read each what its own disk holds. Where their writes meet, a read may see
+  // any of them, or neither yet; what remains when all is quiet is one that no later one followed.
+  void several_writers() noexcept { several_writers_ = true; }
+  // They are apart: what one of them reads proves nothing to the other.
+  void divide() noexcept { divided_ = true; }
+  void unite(Instant now) noexcept {
+    divided_ = false;
+    united_since_ = now;
+  }
+  // A declared loss of what one writer was answered from `since` on: it may be there or not.
+  void disown(std::uint32_t writer, Instant since);
 
   // A declared loss: the administrator chose this image; what it holds is the truth from now on.
   void adopt(const Image& image, Instant now);
@@ -102,7 +115,9 @@ class Oracle {
                              ConstBytes content) const noexcept;
   // The write that proves this version overwritten, or none.
   [[nodiscard]] WriteId evidence_against(const Register& reg, const Version& version, Instant began,
-                                         Instant weak_since) const noexcept;
+                                         Instant weak_since, bool is_read) const noexcept;
+  // Writes of two nodes to this sector met in time, and this was one of them.
+  [[nodiscard]] bool contested(const Register& reg, const Write& write) const noexcept;
   void observe(Register& reg, std::uint32_t version, Instant began, Instant now);
   Register& touch(std::uint64_t sector);
   [[nodiscard]] std::string explain(std::uint64_t sector, ConstBytes content, WriteId saw,
@@ -116,6 +131,9 @@ class Oracle {
   std::vector<WriteId> open_;
   std::vector<std::uint64_t> touched_;
   std::uint64_t answered_ = 0;
+  bool several_writers_ = false;
+  bool divided_ = false;
+  Instant united_since_ = strong();
   std::uint64_t sectors_checked_ = 0;
 };
 

@@ -6,11 +6,6 @@
 
 namespace replicator::sim {
 
-namespace {
-constexpr std::uint32_t volume_number = 0;
-constexpr std::uint32_t minor_number = 0;
-}  // namespace
-
 const char* name(Verb verb) noexcept {
   switch (verb) {
     case Verb::attach: return "attach";
@@ -33,6 +28,10 @@ const char* name(Verb verb) noexcept {
   return "?";
 }
 
+std::string disk_path(std::size_t volume) {
+  return volume == 0 ? "/dev/disk" : fmt::format("/dev/disk{}", volume);
+}
+
 Replica::Replica(Node& node, const ReplicaOptions& options, PeerConfig peer)
     : node_(node),
       options_(options),
@@ -44,32 +43,50 @@ Replica::Replica(Node& node, const ReplicaOptions& options, PeerConfig peer)
                                            options.resource)) {
   resource_->set_undo_store(options.undo);
   resource_->set_generation_journal(&journal_);
-  static_cast<void>(resource_->new_volume(volume_number, minor_number));
-  volume_ = resource_->volume(volume_number);
+  for (std::uint32_t number = 0; number < options.volumes; ++number) {
+    static_cast<void>(resource_->new_volume(number, number));
+    volumes_.push_back(resource_->volume(number));
+  }
+  attached_.assign(volumes_.size(), Attached::done);
 }
 
 Replica::~Replica() = default;
 
-void Replica::command(Verb verb) {
+void Replica::command(Verb verb, std::size_t volume) {
   ensure(!busy_);
   busy_ = true;
   given_ = verb;
+  if (verb != Verb::attach) attached_.assign(volumes_.size(), Attached::unknown);
   const World::As as(node_.world(), node_.id());
   if (node_.world().recording()) node_.world().record(fmt::format("command: {}", name(verb)));
-  commands_.start(run_command(verb));
+  commands_.start(run_command(verb, static_cast<std::uint32_t>(volume)));
 }
 
-Task<void> Replica::run_command(Verb verb) {
+Task<AdminResult> Replica::attach(std::uint32_t volume) {
+  BackingConfig backing;
+  backing.disk_path = disk_path(volume);
+  backing.meta_disk_path = backing.disk_path;
+  replicator::DiskOptions disk = options_.disk;
+  if (options_.resync_in_turn) disk.resync_after_minor = static_cast<std::int32_t>(volume) - 1;
+  const AdminResult result = co_await resource_->attach(volume, std::move(backing), disk);
+  attached_[volume] = result.ok() ? Attached::done : Attached::refused;
+  co_return result;
+}
+
+Task<AdminResult> Replica::outdate_all() {
+  AdminResult worst;
+  for (std::uint32_t volume = 0; volume < volumes_.size(); ++volume) {
+    const AdminResult result = co_await resource_->outdate(volume);
+    if (!result.ok()) worst = result;
+  }
+  co_return worst;
+}
+
+Task<void> Replica::run_command(Verb verb, std::uint32_t volume) {
   AdminResult result;
   switch (verb) {
-    case Verb::attach: {
-      BackingConfig backing;
-      backing.disk_path = "/dev/disk";
-      backing.meta_disk_path = "/dev/disk";
-      result = co_await resource_->attach(volume_number, std::move(backing), options_.disk);
-      break;
-    }
-    case Verb::detach: result = co_await resource_->detach(volume_number, false); break;
+    case Verb::attach: result = co_await attach(volume); break;
+    case Verb::detach: result = co_await resource_->detach(volume, false); break;
     case Verb::connect:
     case Verb::connect_discarding: {
       NetOptions net = options_.net;
@@ -85,20 +102,18 @@ Task<void> Replica::run_command(Verb verb) {
     case Verb::verify: {
       const std::optional<std::uint64_t> start = 0;
       const std::optional<std::uint64_t> stop;
-      result = co_await resource_->verify(volume_number, start, stop);
+      result = co_await resource_->verify(volume, start, stop);
       break;
     }
-    case Verb::outdate: result = co_await resource_->outdate(volume_number); break;
+    case Verb::outdate: result = co_await outdate_all(); break;
     case Verb::down: result = co_await resource_->down(); break;
-    case Verb::pause_sync: result = co_await resource_->pause_sync(volume_number, true); break;
-    case Verb::resume_sync: result = co_await resource_->pause_sync(volume_number, false); break;
-    case Verb::invalidate: result = co_await resource_->invalidate(volume_number, false); break;
-    case Verb::invalidate_remote:
-      result = co_await resource_->invalidate(volume_number, true);
-      break;
+    case Verb::pause_sync: result = co_await resource_->pause_sync(volume, true); break;
+    case Verb::resume_sync: result = co_await resource_->pause_sync(volume, false); break;
+    case Verb::invalidate: result = co_await resource_->invalidate(volume, false); break;
+    case Verb::invalidate_remote: result = co_await resource_->invalidate(volume, true); break;
     case Verb::resize: {
       ResizeRequest request;
-      result = co_await resource_->resize(volume_number, request);
+      result = co_await resource_->resize(volume, request);
       break;
     }
   }
@@ -112,13 +127,16 @@ Task<void> Replica::run_command(Verb verb) {
   }
 }
 
-VolumeState Replica::state() const noexcept { return volume_->state(); }
-Role Replica::role() const noexcept { return volume_->state().role; }
-std::uint64_t Replica::out_of_sync_blocks() const noexcept { return volume_->out_of_sync_blocks(); }
-const Bitmap* Replica::bitmap() const noexcept {
-  return volume_->backing() != nullptr ? &volume_->backing()->bitmap() : nullptr;
+VolumeState Replica::state(std::size_t volume) const noexcept { return volumes_[volume]->state(); }
+Role Replica::role() const noexcept { return volumes_.front()->state().role; }
+std::uint64_t Replica::out_of_sync_blocks(std::size_t volume) const noexcept {
+  return volumes_[volume]->out_of_sync_blocks();
 }
-io::BlockDevice& Replica::device() noexcept { return *volume_; }
-ByteCount Replica::size() const noexcept { return volume_->size(); }
+const Bitmap* Replica::bitmap(std::size_t volume) const noexcept {
+  const BackingDevice* const backing = volumes_[volume]->backing();
+  return backing != nullptr ? &backing->bitmap() : nullptr;
+}
+io::BlockDevice& Replica::device(std::size_t volume) noexcept { return *volumes_[volume]; }
+ByteCount Replica::size(std::size_t volume) const noexcept { return volumes_[volume]->size(); }
 
 }  // namespace replicator::sim

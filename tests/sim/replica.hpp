@@ -1,10 +1,12 @@
-// The replicator as a program on a simulated node: one resource r0 with one volume over /dev/disk
-// and one peer. Commands are what an operator would give; they run in the background and die with
-// the node.
+// The replicator as a program on a simulated node: one resource r0 with one volume for each of the
+// node's first disks and one peer. Commands are what an operator would give; they run in the
+// background and die with the node.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "engine/config.hpp"
 #include "io/block_device.hpp"
@@ -19,15 +21,23 @@ namespace replicator {
 class Resource;
 class UndoStore;
 class Volume;
+struct AdminResult;
 }  // namespace replicator
 
 namespace replicator::sim {
+
+constexpr bool in_sync(const VolumeState& state) noexcept {
+  return state.connection == ConnectionState::connected && state.disk == DiskState::up_to_date &&
+         state.peer_disk == DiskState::up_to_date;
+}
 
 struct ReplicaOptions {
   NetOptions net;
   replicator::DiskOptions disk;
   ResourceOptions resource;
   UndoStore* undo = nullptr;
+  std::uint32_t volumes = 1;
+  bool resync_in_turn = false;  // each volume after the one before it (resync-after)
   std::size_t incoming_bytes = 4U << 20U;
   std::size_t reply_bytes = 2U << 20U;
 };
@@ -52,13 +62,17 @@ enum class Verb : std::uint8_t {
 };
 const char* name(Verb verb) noexcept;
 
+// The disk of a volume, on either node.
+std::string disk_path(std::size_t volume);
+
 class Replica final : public Node::Program {
  public:
   Replica(Node& node, const ReplicaOptions& options, PeerConfig peer);
   ~Replica() override;
 
-  // One command at a time from here; the engine would queue more.
-  void command(Verb verb);
+  // One command at a time from here; the engine would queue more. Of the commands that concern a
+  // volume, outdate is for all of them.
+  void command(Verb verb, std::size_t volume = 0);
   [[nodiscard]] bool busy() const noexcept { return busy_; }
   // The command that runs, or ran last.
   [[nodiscard]] Verb given() const noexcept { return given_; }
@@ -66,17 +80,25 @@ class Replica final : public Node::Program {
   [[nodiscard]] std::int32_t last_code() const noexcept { return last_code_; }
   [[nodiscard]] bool last_ok() const noexcept { return last_ok_; }
 
-  [[nodiscard]] VolumeState state() const noexcept;
+  // What came of an attach since which nothing but attaches was asked for.
+  enum class Attached : std::uint8_t { unknown, done, refused };
+  [[nodiscard]] Attached attached(std::size_t volume) const noexcept { return attached_[volume]; }
+
+  [[nodiscard]] std::size_t volumes() const noexcept { return volumes_.size(); }
+  [[nodiscard]] VolumeState state(std::size_t volume = 0) const noexcept;
   [[nodiscard]] Role role() const noexcept;
-  [[nodiscard]] std::uint64_t out_of_sync_blocks() const noexcept;
-  [[nodiscard]] const Bitmap* bitmap() const noexcept;  // null: diskless
-  [[nodiscard]] io::BlockDevice& device() noexcept;
-  [[nodiscard]] ByteCount size() const noexcept;
+  [[nodiscard]] std::uint64_t out_of_sync_blocks(std::size_t volume = 0) const noexcept;
+  // Null: diskless.
+  [[nodiscard]] const Bitmap* bitmap(std::size_t volume = 0) const noexcept;
+  [[nodiscard]] io::BlockDevice& device(std::size_t volume = 0) noexcept;
+  [[nodiscard]] ByteCount size(std::size_t volume = 0) const noexcept;
   // Of the application; ends before the resource does.
   [[nodiscard]] io::Gate& clients() noexcept { return clients_; }
 
  private:
-  Task<void> run_command(Verb verb);
+  Task<void> run_command(Verb verb, std::uint32_t volume);
+  Task<AdminResult> attach(std::uint32_t volume);
+  Task<AdminResult> outdate_all();
 
   Node& node_;
   ReplicaOptions options_;
@@ -85,7 +107,8 @@ class Replica final : public Node::Program {
   io::BufferPool incoming_;
   io::BufferPool replies_;
   std::unique_ptr<Resource> resource_;
-  Volume* volume_ = nullptr;
+  std::vector<Volume*> volumes_;
+  std::vector<Attached> attached_;
   bool busy_ = false;
   bool last_ok_ = true;
   std::int32_t last_code_ = 0;

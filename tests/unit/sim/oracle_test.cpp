@@ -219,12 +219,12 @@ TEST_F(OracleRules, an_open_write_of_a_dead_node_may_have_happened_but_not_later
 
 TEST_F(OracleRules, a_power_cut_excuses_what_was_not_flushed) {
   const WriteId a = write(10, 20);
-  oracle_.flushed(Instant(25), Oracle::strong());
+  oracle_.flushed(Instant(25), Oracle::strong(), 1);
   const WriteId b = write(30, 40);
   EXPECT_FALSE(may_read(a, 60, 65));
   EXPECT_TRUE(may_read(a, 60, 65, 50));
   EXPECT_FALSE(may_read(initial_content, 60, 65, 50));
-  oracle_.flushed(Instant(45), Oracle::strong());
+  oracle_.flushed(Instant(45), Oracle::strong(), 1);
   EXPECT_FALSE(may_read(a, 60, 65, 50));
   EXPECT_TRUE(may_read(b, 60, 65, 50));
 }
