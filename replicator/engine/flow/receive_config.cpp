@@ -147,7 +147,7 @@ HandshakeSide Connection::my_side(const Volume& volume) const {
   HandshakeSide mine;
   if (volume.backing_) mine.generations = volume.backing_->superblock().generations;
   mine.crashed_primary = volume.crashed_primary_;
-  mine.discard_my_data = options_.discard_my_data;
+  mine.discard_my_data = volume.peer_.we_discard;
   mine.role = volume.state_.role;
   mine.disk = volume.state_.disk == D::negotiating ? volume.attach_state_.disk : volume.state_.disk;
   mine.negotiating = volume.state_.disk == D::negotiating;
@@ -348,7 +348,10 @@ Task<Status> Connection::apply_peer_state(Volume& volume, const VolumeState& pee
   }
   if (newly_connected) {
     volume.peer_.state_sent = false;
-    options_.discard_my_data = false;
+    volume.peer_.we_discard = false;
+    const auto& all = resource_.volumes();
+    options_.discard_my_data = std::any_of(all.begin(), all.end(),
+                                           [](const auto& each) { return each->peer_.we_discard; });
     resource_.changed.notify_all();
   }
   if (before.connection > C::wf_report_params && next > C::connected && before.connection != next &&

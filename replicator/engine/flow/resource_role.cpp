@@ -158,6 +158,7 @@ Task<Status> Resource::settle_promotion(Volume& volume, bool forced) {
     volume.exposed_uuid_ = own.current;
   }
   if (connection_) connection_->options().discard_my_data = false;
+  volume.peer_.we_discard = false;
   if (connection_ && connection_->established()) {
     connection_->send_uuids(volume);
     connection_->send_state(volume);

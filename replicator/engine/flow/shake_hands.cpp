@@ -161,6 +161,7 @@ void Connection::send_parameters() {
   send_protocol();
   for (const std::unique_ptr<Volume>& volume : resource_.volumes()) {
     volume->peer_ = PeerVolume();
+    volume->peer_.we_discard = options_.discard_my_data;
     send_sync_parameters(*volume);
     send_sizes(*volume, false);
     if (volume->state_.disk >= DiskState::negotiating) send_uuids(*volume);
@@ -254,7 +255,7 @@ void Connection::send_uuids(Volume& volume, std::uint64_t flags) {
   volume.dirty_bits_sent_ = mine.dirty_bits;
   const bool negotiates_bad_disk = volume.state_.disk == DiskState::negotiating &&
                                    volume.attach_state_.disk == DiskState::inconsistent;
-  mine.flags = flags | (options_.discard_my_data ? uuid_flag_discard_my_data : 0U) |
+  mine.flags = flags | (volume.peer_.we_discard ? uuid_flag_discard_my_data : 0U) |
                (volume.crashed_primary_ ? uuid_flag_crashed_primary : 0U) |
                (negotiates_bad_disk ? uuid_flag_inconsistent : 0U);
   link_->send(Socket::data, Packet::uuids, static_cast<std::uint16_t>(volume.number()), mine);

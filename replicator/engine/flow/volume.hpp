@@ -55,6 +55,7 @@ struct PeerVolume {
   bool resize_pending = false;  // the device grew here: its answer starts the resync
   std::uint64_t disk_sectors_sent = 0;
   bool state_sent = false;          // our first P_STATE is out, the handshake is in progress
+  bool we_discard = false;          // --discard-my-data, until this volume's handshake is done
   bool knows_it_is_behind = false;  // while we are Ahead
   bool only_new_storage = false;    // is what the coming resync copies
   bool grew_in_verify = false;      // its new storage is copied afterwards
