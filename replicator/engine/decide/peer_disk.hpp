@@ -23,6 +23,12 @@ constexpr DiskState believed_peer_disk(const VolumeState& own, const VolumeState
       (peer.disk == D::outdated || peer.disk == D::consistent)) {
     return D::inconsistent;
   }
+  // Its resync has begun here, or waits for its turn: what it says was sent before it knew of that.
+  const bool begun = own.connection == C::sync_source || own.connection == C::paused_sync_s;
+  const bool unaware = target_waits || peer.connection == C::behind;
+  if (begun && unaware && own.peer_disk == D::inconsistent && peer.disk > D::inconsistent) {
+    return D::inconsistent;
+  }
   // The target has told its state before it began.
   const bool preparing = peer.connection > C::connected && peer.connection < C::sync_source;
   const bool source = own.connection > C::connected && own.disk == D::up_to_date &&

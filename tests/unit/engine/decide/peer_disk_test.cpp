@@ -37,6 +37,14 @@ TEST(peer_disk, reports) {
        D::inconsistent},
       {C::sync_source, D::up_to_date, D::inconsistent, C::wf_sync_uuid, D::up_to_date,
        D::inconsistent},
+      // So does one that waits for its turn, or was Behind.
+      {C::paused_sync_s, D::up_to_date, D::inconsistent, C::wf_sync_uuid, D::outdated,
+       D::inconsistent},
+      {C::sync_source, D::up_to_date, D::inconsistent, C::wf_bitmap_t, D::consistent,
+       D::inconsistent},
+      {C::paused_sync_s, D::up_to_date, D::inconsistent, C::behind, D::outdated, D::inconsistent},
+      {C::paused_sync_s, D::up_to_date, D::inconsistent, C::wf_sync_uuid, D::diskless, D::diskless},
+      {C::ahead, D::up_to_date, D::consistent, C::behind, D::outdated, D::outdated},
       // It speaks of a resync that is over.
       {C::connected, D::up_to_date, D::up_to_date, C::sync_target, D::inconsistent, D::up_to_date},
       {C::connected, D::up_to_date, D::up_to_date, C::sync_source, D::inconsistent,
