@@ -259,6 +259,9 @@ Task<Status> Connection::receive_state(ConstBytes payload, Volume& volume) {
   const bool was_inconsistent =
       volume.peer_.uuids && (volume.peer_.uuids->flags & uuid_flag_inconsistent) != 0;
   D peer_disk = believed_peer_disk(before, peer, was_inconsistent);
+  // It was on its way when the peer asked to part: the peer ends the link when it has read that we
+  // agree, and must read that (S3: it is Outdated from then on).
+  if (before.connection == C::tear_down) co_return Status();
   if (before.connection <= C::tear_down) co_return Status(Fault::connection_lost, "going down");
   if (resync_ended_at_target(before, peer)) {
     co_await resource_.finish_resync_as_source(volume);
