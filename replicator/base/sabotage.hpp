@@ -25,8 +25,13 @@ enum class Sabotage : std::uint8_t {
   read_overtakes_write,  // E9: a read for the peer does not wait for the writes before it
   verify_unlocked,       // E4: an online verify reads blocks while they are being written
   answer_while_frozen,   // S3: frozen writes are answered at once
+  ignore_conflicts,  // E1: of two Primaries' writes to one place each node ends with what came last
+  cool_before_retry,  // E2: what a write that is made anew left on the disk here is not hot
+                      // meanwhile
+  mark_first_volume,  // E2: when the connection is lost, all volumes' ranges are marked in the
+                      // first
 };
-inline constexpr std::uint8_t sabotage_count = 16;
+inline constexpr std::uint8_t sabotage_count = 19;
 
 #ifdef POLLUX_SABOTAGE
 namespace detail {

@@ -71,6 +71,9 @@ constexpr std::array<SabotageName, sabotage_count - 1> sabotage_names{{
     {"read_overtakes_write", Sabotage::read_overtakes_write},
     {"verify_unlocked", Sabotage::verify_unlocked},
     {"answer_while_frozen", Sabotage::answer_while_frozen},
+    {"ignore_conflicts", Sabotage::ignore_conflicts},
+    {"cool_before_retry", Sabotage::cool_before_retry},
+    {"mark_first_volume", Sabotage::mark_first_volume},
 }};
 
 Sabotage sabotage_by_name(const std::string& name) {

@@ -36,6 +36,7 @@ class ActivityHold {
   ~ActivityHold() { reset(); }
   void reset() noexcept;
   [[nodiscard]] explicit operator bool() const noexcept { return device_ != nullptr; }
+  [[nodiscard]] bool of(const BackingDevice* device) const noexcept { return device_ == device; }
 
  private:
   friend class BackingDevice;

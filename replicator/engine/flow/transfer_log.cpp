@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "base/sabotage.hpp"
+#include "engine/flow/resource.hpp"
 #include "engine/flow/volume.hpp"
 
 namespace replicator {
@@ -180,7 +181,10 @@ void TransferLog::lose_all() {
   while (entry != nullptr) {
     MirroredWrite* next = log_.next(*entry);
     if (!entry->epoch_stable) {
-      if (!sabotage(Sabotage::forget_mark_on_loss)) entry->volume->mark_out_of_sync(entry->range);
+      Volume& volume = sabotage(Sabotage::mark_first_volume)
+                           ? *entry->volume->resource().volumes().front()
+                           : *entry->volume;
+      if (!sabotage(Sabotage::forget_mark_on_loss)) volume.mark_out_of_sync(entry->range);
       entry->answer = PeerAnswer::lost;
       if (entry->owned) entry->answered.notify_all();
       else release(*entry);

@@ -148,8 +148,13 @@ class Volume final : public io::BlockDevice {
     Volume& volume_;
     ByteRange range_;
   };
-  // `again`: the peer's write came first, and this one is to be made anew.
-  Task<Status> change_in_turn(const Change& change, bool& again);
+  // The peer's write came first, and this one is to be made anew. What the first attempt wrote here
+  // the peer lacks: its extents stay hot until then (E2, E4).
+  struct Retry {
+    bool again = false;
+    ActivityHold hold;
+  };
+  Task<Status> change_in_turn(const Change& change, Retry& retry);
   Task<Status> cover_behind_peer(ByteRange range, ActivityHold& hold);
   Task<Status> cover_when_stable(ByteRange range, ActivityHold& hold);
   bool submit_local(io::Op& op, const Change& change);
@@ -163,7 +168,7 @@ class Volume final : public io::BlockDevice {
   // What only an Inconsistent disk has would be overwritten by its resync (S6).
   [[nodiscard]] bool kept_here(bool done, Current decided) const noexcept;
   [[nodiscard]] bool kept_there(bool done, Current decided) const noexcept;
-  Task<Status> finish_mirrored(io::Op& local, bool submitted, Current decided, bool& again,
+  Task<Status> finish_mirrored(io::Op& local, bool submitted, Current decided, Retry& retry,
                                LocalWrite& underway, MirroredWrite& entry);
   Task<Status> answered(bool here, bool there);
   Task<Status> change_split(const Change& change);

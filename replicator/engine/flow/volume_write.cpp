@@ -130,16 +130,16 @@ Task<Status> Volume::change(const Change& request) {
   Pending pending(application_pending_, application_idle_);
   io::RangeLock::Turn turn(application_writes_, request.range);
   co_await turn;
+  Retry retry;
   for (;;) {
     // The device may have become smaller meanwhile (P4).
     const Status still = check(request.range, true);
     if (!still.ok()) co_return still;
-    bool again = false;
-    const Status changed = co_await change_in_turn(request, again);
+    const Status changed = co_await change_in_turn(request, retry);
     // Nobody had good data, and it is worth waiting for (on-no-data-accessible suspend-io).
     const bool suspended = changed.fault() == Fault::no_good_data && state_.suspended();
-    if (!again && !suspended) co_return changed;
-    if (!again) continue;
+    if (!retry.again && !suspended) co_return changed;
+    if (!retry.again) continue;
     // The peer's write may still be on its way to us.
     io::Op op;
     resource_.world().clock.sleep(op, Duration::milliseconds(1));
@@ -149,18 +149,20 @@ Task<Status> Volume::change(const Change& request) {
 
 // A write of the peer that has come already is older than this one (E4).
 Task<Status> Volume::cover_behind_peer(ByteRange range, ActivityHold& hold) {
+  const bool made_anew = static_cast<bool>(hold);
   for (;;) {
     const Status covered = co_await cover_when_stable(range, hold);
     if (!covered.ok() || !incoming_writes_.any_overlap(range)) co_return covered;
-    hold = ActivityHold();
+    if (!made_anew) hold.reset();
     io::RangeLock::Turn behind(incoming_writes_, range);
     co_await behind;
   }
 }
 
-Task<Status> Volume::change_in_turn(const Change& request, bool& again) {
+Task<Status> Volume::change_in_turn(const Change& request, Retry& retry) {
+  retry.again = false;
+  ActivityHold hold = std::move(retry.hold);
   if (keeps_undo(request.range)) co_await keep_old(request.range);
-  ActivityHold hold;
   const Status covered = co_await cover_behind_peer(request.range, hold);
   if (!covered.ok()) co_return covered;
   // From here to the submission nothing may suspend (E6).
@@ -177,7 +179,7 @@ Task<Status> Volume::change_in_turn(const Change& request, bool& again) {
     MirroredWrite& entry = connection->mirror(*this, request, std::move(hold));
     underway.sent = &entry;
     const bool submitted = submit_local(local, request);
-    co_return co_await finish_mirrored(local, submitted, decided, again, underway, entry);
+    co_return co_await finish_mirrored(local, submitted, decided, retry, underway, entry);
   }
   if (route == Route::announce) connection->announce_out_of_sync(*this, request.range);
   else mark_out_of_sync(request.range);
@@ -231,7 +233,9 @@ Task<Status> Volume::cover_when_stable(ByteRange range, ActivityHold& hold) {
       co_await room;
       continue;
     }
-    if (!has_disk() || backing_->try_cover(range, hold)) co_return Status();
+    // A hold that was kept is not asked for again: a resync that waits for it would be in the way.
+    if (hold && !hold.of(backing_.get())) hold.reset();
+    if (!has_disk() || hold || backing_->try_cover(range, hold)) co_return Status();
     const BackingDevice* const disk = backing_.get();
     const Status covered = co_await backing_->cover(range, hold);
     const bool same_disk = backing_.get() == disk && has_disk();
@@ -262,7 +266,7 @@ bool Volume::submit_local(io::Op& op, const Change& request) {
   return true;
 }
 
-Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current decided, bool& again,
+Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current decided, Retry& retry,
                                      LocalWrite& underway, MirroredWrite& entry) {
   const ByteRange range = entry.range;
   const bool local_ok = co_await local_outcome(local, submitted, range);
@@ -282,7 +286,8 @@ Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current deci
   // What was merely sent on a link that has failed since is unmirrored, whatever came of it (G3).
   const bool mirrored = entry.judge() == WriteVerdict::mirrored &&
                         (proven(entry.answer, entry.epoch_stable) || connection.established());
-  again = entry.judge() == WriteVerdict::again;
+  retry.again = entry.judge() == WriteVerdict::again;
+  if (retry.again && !sabotage(Sabotage::cool_before_retry)) retry.hold = std::move(entry.hold);
   --peer_pending_;
   underway.sent = nullptr;
   connection.log().finish(entry, local_ok);
