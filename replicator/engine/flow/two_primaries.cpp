@@ -54,7 +54,9 @@ Task<bool> Connection::resolve_conflict(Volume& volume, DataHeader header, ByteR
                                         PeerEpochs::Epoch& epoch) {
   // Of a write that the peer has answered it knew when it sent this one, which then comes behind;
   // without the flag it is the peer that decides about ours, which it has seen or is about to see.
-  while (!link_->failed()) {
+  // A link that is being left decides nothing any more: its end waits for this one, and what our
+  // own write waits for comes after that (L4).
+  while (established_) {
     const Volume::LocalWrite* const undecided = volume.undecided_write_in(range);
     if (undecided != nullptr && resolve_conflicts()) {
       decide_conflict(volume, undecided->range(), header, range);
