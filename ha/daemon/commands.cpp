@@ -54,6 +54,10 @@ Reply Had::answer(const Request& request) {
     if (found == configuration_.cf.as_written.end()) return say("", 1);
     return say(found->second);
   }
+  if (what == "confirm") {
+    const bool waited_for = resetter_.confirm(first);
+    return waited_for ? Reply() : say("nobody waits for the reset of " + first, 1);
+  }
   if (Cluster::knows(what)) return say("no CIB rules here (ha.cf: crm yes)", 107);
   if (what == "stop") {
     shut_down();

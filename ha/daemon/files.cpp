@@ -177,6 +177,8 @@ Status store_generation(const std::string& folder, std::uint64_t generation) {
   return write_file(folder + "/hb_generation", fmt::format("{:14}\n", generation));
 }
 
+std::optional<std::string> read_text_file(const std::string& path) { return read_file(path); }
+
 std::string own_node_name() {
   utsname name{};
   if (uname(&name) != 0) return std::string();

@@ -1,6 +1,7 @@
 // What the failover manager reads and keeps in files: its configuration, and who this node is.
 #pragma once
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -36,6 +37,9 @@ struct Identity {
 // generation is one more than the last one, and on disk before it is used.
 Result<Identity> load_identity(const std::string& folder);
 Status store_generation(const std::string& folder, std::uint64_t generation);
+
+// Nothing when it can't be read; a megabyte at most.
+std::optional<std::string> read_text_file(const std::string& path);
 
 std::string own_node_name();
 // Of this machine, IPv4, numeric.

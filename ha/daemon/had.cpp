@@ -78,6 +78,7 @@ membership::MembershipConfig membership_config(const Configuration& configuratio
 haresources::TakeoverConfig takeover_config(const Configuration& configuration) {
   haresources::TakeoverConfig config;
   config.own_name = configuration.own_node;
+  config.fencing = !configuration.cf.stonith_lines.empty();
   config.auto_failback = configuration.cf.auto_failback != membership::AutoFailback::off;
   return config;
 }
@@ -104,6 +105,7 @@ Had::Had(replicator::uring::Reactor& reactor, HadOptions options, Configuration 
                   configuration_.keys, stamp),
       flow_(reactor_.world().clock, *datagrams_, membership_,
             [this](membership::Effects effects) { observe(std::move(effects)); }),
+      resetter_(reactor_, fence_folders(), log_, [this](const std::string& node) { reset(node); }),
       takeover_(takeover_config(configuration_)),
       groups_(configuration_.own_node, configuration_.groups, *this, reactor_.world().clock,
               [this](Severity severity, const std::string& text) { log_.write(severity, text); }),
@@ -211,6 +213,10 @@ Task<bool> Had::start() {
   }
   log_.write(Severity::info, fmt::format("Heartbeat generation: {}", identity_.generation));
   if (managing_) {
+    std::vector<membership::StonithLine> lines = configuration_.cf.stonith_lines;
+    std::string own_node = configuration_.own_node;
+    const bool prepared = co_await resetter_.prepare(std::move(lines), std::move(own_node));
+    if (!prepared) co_return false;
     const bool idle = co_await groups_.make_idle();
     if (!idle) co_return false;
   }
@@ -264,10 +270,21 @@ void Had::on_event(const membership::Event& event) {
   check_quorum();
   if (!managing_) return;
   const bool alone = membership_.no_partner();
+  // What is heard is not off; what was about to be done to it is not done.
+  if (!alone && !resetter_.node().empty()) {
+    resetter_.cancel();
+    if (waits_at_start_) {
+      waits_at_start_ = false;
+      takeover_.communication_up(false, now());
+    }
+  }
   switch (event.kind) {
-    case EventKind::communication_up: return takeover_.communication_up(alone, now());
+    case EventKind::communication_up:
+      waits_at_start_ = alone && resetter_.configured();
+      if (waits_at_start_) return lost(partner());
+      return takeover_.communication_up(alone, now());
     case EventKind::node_died:
-      if (!is_ping_node(event.node) && !event.left && alone) takeover_.node_died(event.node, now());
+      if (!is_ping_node(event.node) && !event.left && alone) lost(event.node);
       return;
     case EventKind::node_restarted:
       if (!membership_.is_voter(event.node)) takeover_.partner_restarted();
@@ -280,6 +297,33 @@ void Had::on_event(const membership::Event& event) {
   }
 }
 
+// Nothing is taken over from a node that may still run (H2).
+void Had::lost(const std::string& node) {
+  const bool harmless =
+      membership_.is_voter(node) || (!waits_at_start_ && takeover_.other_gave_up());
+  if (resetter_.configured() && !harmless && takeover_.phase() != haresources::Phase::shutdown)
+    return resetter_.begin(node);
+  takeover_.node_died(node, now());
+}
+
+void Had::reset(const std::string& node) {
+  Message message("stonith");
+  message.set("node", node).set("result", "OK");
+  membership_.send(std::move(message), now());
+  if (waits_at_start_) takeover_.communication_up(true, now());
+  else takeover_.node_died(node, now());
+  waits_at_start_ = false;
+  after_change();
+}
+
+// The first of the others that may hold resources.
+std::string Had::partner() const {
+  for (const std::string& node : configuration_.cf.nodes) {
+    if (node != configuration_.own_node && !membership_.is_voter(node)) return node;
+  }
+  return std::string();
+}
+
 void Had::check_quorum() {
   if (!membership_.communication_up()) return;
   takeover_.set_quorum(
@@ -288,6 +332,11 @@ void Had::check_quorum() {
 
 void Had::on_message(const Message& message) {
   check_quorum();
+  if (message.type() == "stonith" && message.text("result") == "OK" &&
+      membership::lower_case(message.text("node")) == configuration_.own_node) {
+    log_.write(Severity::error, fmt::format("CRIT: {} had this node reset", message.text("src")));
+    end_at_once();
+  }
   if (!managing_ || membership_.is_voter(membership::lower_case(message.text("src")))) return;
   compare_resources(message);
   takeover_.message(message, now());
@@ -499,6 +548,7 @@ Task<void> Had::stop() {
   if (cluster_) {
     co_await cluster_->stop();
   }
+  co_await resetter_.stop();
   co_await server_.stop();
   co_await flow_.stop();
   co_await tasks_.close();

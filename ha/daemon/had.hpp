@@ -12,6 +12,7 @@
 #include "ha/daemon/files.hpp"
 #include "ha/daemon/log.hpp"
 #include "ha/daemon/paths.hpp"
+#include "ha/daemon/resetter.hpp"
 #include "ha/haresources/groups.hpp"
 #include "ha/haresources/takeover.hpp"
 #include "ha/membership/flow.hpp"
@@ -65,6 +66,9 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
   Status open_links();
   void observe(membership::Effects effects);
   void on_event(const membership::Event& event);
+  void lost(const std::string& node);
+  void reset(const std::string& node);
+  [[nodiscard]] std::string partner() const;
   void on_message(const Message& message);
   void carry_orders();
   void after_change();
@@ -102,6 +106,8 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
   std::unique_ptr<replicator::io::DatagramNetwork> datagrams_;
   membership::Membership membership_;
   membership::Flow flow_;
+  Resetter resetter_;
+  bool waits_at_start_ = false;  // for the reset of a node that was never heard
   haresources::Takeover takeover_;
   haresources::Groups groups_;
   std::unique_ptr<Cluster> cluster_;  // null: haresources rule

@@ -26,10 +26,14 @@ const Device* find(const std::vector<Device>& devices, const std::string& id) {
 
 }  // namespace
 
-void Fencer::stop() {
-  stopping_ = true;
+void Fencer::interrupt() {
   for (io::Op* op : resting_)
     reactor_.world().clock.wake(*op);
+}
+
+void Fencer::stop() {
+  stopping_ = true;
+  interrupt();
 }
 
 Task<void> Fencer::rest(std::int64_t milliseconds) {

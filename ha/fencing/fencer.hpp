@@ -39,8 +39,11 @@ class Fencer {
   replicator::Task<bool> monitor(Device device, std::int64_t timeout);
   // What a plugin calls its parameters.
   replicator::Task<std::vector<std::string>> parameter_names(std::string type);
-  // Nothing is waited for any longer.
+  // What is waited for now is not waited for any longer.
+  void interrupt();
+  // Nothing is, from now on.
   void stop();
+  replicator::Task<void> rest(std::int64_t milliseconds);
 
  private:
   replicator::Task<bool> try_level(const Request& request, const std::vector<Device>& devices,
@@ -49,7 +52,6 @@ class Fencer {
   replicator::Task<bool> call(const Device& device, std::string action, std::string target,
                               std::int64_t timeout, std::string& output);
   replicator::Task<bool> reaches(const Device& device, const std::string& target);
-  replicator::Task<void> rest(std::int64_t milliseconds);
 
   replicator::uring::Reactor& reactor_;
   Folders folders_;

@@ -103,7 +103,7 @@ void Takeover::node_died(const std::string& node, Instant /*now*/) {
   standby_until_ = Instant::never();
   if (!any(other_holds_) && other_stable_) {
     log(Severity::info, fmt::format("Dead node {} gave up resources.", node));
-  } else {
+  } else if (!config_.fencing) {
     log(Severity::warning, "No STONITH device configured.");
     log(Severity::warning, "Shared disks are not protected.");
   }

@@ -3,7 +3,7 @@
 // machine; it speaks heartbeat's messages (`starting`, `resource`, `ask_resources`, `hb_takeover`,
 // `ip-request`, `shutdone`), so that the other node may be heartbeat itself.
 //   H1   groups are started here only when the other node does not hold them: it said so, it left,
-//        or it is dead (without fencing, as heartbeat does, silence counts)
+//        or it is dead (without fencing, as heartbeat does, silence counts; with it, it was reset)
 //   H3   a group whose stop failed is not given away: this node reboots, the other takes over after
 //        its death
 // Groups are "local" when their line names this node, else "foreign"; seen from the other node it
@@ -44,6 +44,8 @@ Result<Holding> parse_holding(std::string_view word);
 struct TakeoverConfig {
   std::string own_name;
   bool auto_failback = true;
+  // Who is reported dead was reset before.
+  bool fencing = false;
   // How long a starting node waits for the other's word before it takes what is its own.
   Duration patience_at_start = Duration::seconds(10);
   Duration patience_for_reply = Duration::seconds(10);
@@ -106,6 +108,10 @@ class Takeover {
   // Held and not known to be down: what is worth asking whether it runs.
   [[nodiscard]] Holding thought_running() const noexcept { return without(held_, failed_); }
   [[nodiscard]] Holding other_holds() const noexcept { return other_holds_; }
+  // It said that it holds nothing, and that this stays so: it need not be reset when it dies.
+  [[nodiscard]] bool other_gave_up() const noexcept {
+    return other_holds_ == Holding::none && other_stable_;
+  }
   [[nodiscard]] Phase phase() const noexcept { return phase_; }
   // "local", "foreign", "all", "none", "transition".
   [[nodiscard]] std::string resource_status() const;

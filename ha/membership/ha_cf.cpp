@@ -270,14 +270,16 @@ class Reader {
   }
 
   void read_ignored(const std::string& name, std::string_view rest) {
-    if (name == "stonith" || name == "stonith_host") file_.config.stonith_lines.emplace_back(rest);
+    if (name == "stonith" || name == "stonith_host") {
+      file_.config.stonith_lines.push_back({name == "stonith_host", std::string(rest)});
+    }
     for (const char* medium : {"serial", "mcast6", "ucast6", "ping6", "hbaping", "rds", "tipc"}) {
       if (name == medium) {
         complain(fmt::format("{}: this medium is not supported, the line is ignored", name),
                  Severity::warning);
       }
     }
-    if (name == "watchdog" || name == "stonith" || name == "stonith_host") {
+    if (name == "watchdog") {
       complain(fmt::format("{}: accepted, without effect", name), Severity::warning);
     }
   }

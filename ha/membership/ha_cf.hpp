@@ -44,6 +44,12 @@ struct RespawnedProgram {
   std::uint32_t line = 0;
 };
 
+// "stonith_host HOST TYPE …", or "stonith TYPE FILE" for all.
+struct StonithLine {
+  bool host = false;
+  std::string text;
+};
+
 struct HaCf {
   std::vector<std::string> nodes;
   std::vector<Medium> media;
@@ -68,7 +74,7 @@ struct HaCf {
   std::uint32_t debug = 0;
   std::vector<RespawnedProgram> respawn;
   bool ipfail = false;  // a respawn line asks for the program of that name
-  std::vector<std::string> stonith_lines;
+  std::vector<StonithLine> stonith_lines;
   // Every directive with its value as written, the last one of each.
   std::map<std::string, std::string> as_written;
 };
