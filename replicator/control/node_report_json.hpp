@@ -14,7 +14,7 @@ namespace replicator::control {
 // An export of a peer is a file that somebody carried here.
 inline constexpr std::size_t max_report_bytes = std::size_t{256} << 20U;
 // Of one reply, so that neither the daemon nor the line becomes too long.
-inline constexpr std::size_t max_runs_per_reply = 50'000;
+inline constexpr std::size_t max_runs_per_reply = 10'000;
 
 std::string encode_report(const NodeReport& report);
 Result<NodeReport> decode_report(std::string_view text);

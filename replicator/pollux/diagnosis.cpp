@@ -204,8 +204,8 @@ Finding by_trouble(const Scene& scene) {
 Finding stand_alone(const Scene& scene) {
   const std::vector<Step> connect{scene.here("drbdadm connect")};
   const LinkReport& link = scene.link();
-  if (!scene.facts().status.has_connection) {
-    const bool by_command = link.trouble == LinkTrouble::disconnected_here;
+  const bool by_command = link.trouble == LinkTrouble::disconnected_here;
+  if (by_command || link.trouble == LinkTrouble::none) {
     return problem("connection", by_command ? "disconnected" : "not-configured",
                    "StandAlone: it does not try to connect",
                    by_command ? "a command disconnected it here" + scene.at()

@@ -242,7 +242,8 @@ Task<AdminResult> Resource::disconnect(bool force) {
   io::Semaphore::Take turn(admin_, 1);
   co_await turn;
   if (!connection_) co_return AdminResult();
-  note_link(LinkTrouble::disconnected_here, std::string());
+  // One that has given up keeps its reason.
+  if (!connection_->ended()) note_link(LinkTrouble::disconnected_here, std::string());
   const bool told = !force && connection_->established();
   if (told) {
     const StateCode code = co_await disconnect_gracefully();

@@ -124,6 +124,9 @@ TEST(diagnosis, without_a_connection) {
   EXPECT_TRUE(names(about(facts, "connection"), "alfa", "drbdadm connect r0"));
   facts.explanation.link = LinkReport();
   EXPECT_EQ(about(facts, "connection").reason, "not-configured");
+  // It had given up before it was disconnected.
+  facts.explanation.link.trouble = T::handshake_refused;
+  EXPECT_EQ(about(facts, "connection").reason, "data-differ");
   facts.status.volumes.clear();
   EXPECT_TRUE(names(about(facts, "volumes"), "alfa", "drbdadm up r0"));
 }

@@ -242,6 +242,32 @@ TEST(split_brain, what_is_over_is_told_as_the_past) {
   EXPECT_NE(words.find("solved by hand, alfa's changes were given up"), std::string::npos) << words;
 }
 
+// One volume is enough, and the commands are the resource's.
+TEST(split_brain, one_of_two_volumes) {
+  NodeReport mine = alfa();
+  NodeReport theirs = bravo();
+  for (NodeReport* report : {&mine, &theirs}) {
+    VolumeReport other = report->volumes[0];
+    other.volume = 1;
+    other.generations = {A, 0, {X, Y}};
+    other.marked.clear();
+    report->volumes.insert(report->volumes.begin(), other);
+  }
+  const NodeComparison compared = compare_nodes(mine, &theirs);
+  EXPECT_EQ(overall(compared), Verdict::split_brain);
+  EXPECT_EQ(compared.volumes[0].verdict, Verdict::same);
+  EXPECT_EQ(compared.volumes[1].verdict, Verdict::split_brain);
+  EXPECT_EQ(compared.mine_goes.size(), 3U);
+  const std::string words = in_words(compared, 10);
+  EXPECT_NE(words.find("volume 1 (/dev/drbd0, 1000 KiB): no split brain"), std::string::npos);
+  EXPECT_NE(words.find("  volume 0: 60 KiB of alfa are lost"), std::string::npos) << words;
+  EXPECT_EQ(words.find("  volume 1: "), std::string::npos) << words;
+
+  // A volume that the peer's report does not have is not known.
+  theirs.volumes.erase(theirs.volumes.begin());
+  EXPECT_EQ(compare_nodes(mine, &theirs).volumes[0].verdict, Verdict::not_met);
+}
+
 TEST(split_brain, long_lists_are_cut_and_say_so) {
   NodeReport mine = alfa();
   mine.volumes[0].marked.clear();
