@@ -160,6 +160,7 @@ Task<Connection::End> Connection::one_link(SocketPair sockets) {
     send_parameters();
     link_tasks_.start(meta_loop());
     link_tasks_.start(epoch_timer());
+    if (options_.allow_two_primaries) link_tasks_.start(prove_epochs());
     link_tasks_.start(watch_peer());
     const Status status = co_await receive_loop();
     if (go_stand_alone_ || leaving_) co_await farewell(status.where());

@@ -269,6 +269,9 @@ class Connection {
   Task<Status> wait_for_sequence(Volume& volume, std::uint32_t sequence);
   static void note_sequence(Volume& volume, std::uint32_t sequence) noexcept;
   void decide_conflict(Volume& volume, ByteRange mine, const DataHeader& header, ByteRange theirs);
+  Task<void> wait_for_loser(Volume& volume, std::uint64_t winner, PeerEpochs::Epoch& epoch);
+  Task<void> prove_epochs();
+  Task<void> prove_epoch(std::uint32_t epoch);
   Task<bool> resolve_conflict(Volume& volume, DataHeader header, ByteRange range,
                               PeerEpochs::Epoch& epoch);
   void peer_write_done(Volume& volume, const DataHeader& header, ByteRange range,
@@ -338,6 +341,7 @@ class Connection {
   io::Event peer_write_ended_;
   std::uint64_t incoming_bytes_ = 0;  // data of peer writes under way
   bool epoch_lost_ = false;
+  bool proving_ = false;
 
   // Incoming bitmap of one volume at a time.
   // Drops a transfer that was begun; what was merged stays, and is counted.

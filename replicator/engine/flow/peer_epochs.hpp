@@ -29,6 +29,7 @@ class PeerEpochs {
     std::uint32_t active = 0;
     std::uint32_t number = 0;  // of its barrier, once closed
     std::uint32_t withdrawn = 0;
+    std::uint32_t undecided = 0;  // of those, by writers that may not know it yet
     std::vector<InSync> in_sync;
   };
 
@@ -78,11 +79,14 @@ class PeerEpochs {
     --active_;
   }
 
-  // It lost against a write of our own and is not counted; ended() is still to come.
+  // It lost against a write of our own and is not counted; ended() is still to come, and decided()
+  // when the writer is known to have heard of it.
   static void withdraw(Epoch& epoch) noexcept {
     --epoch.size;
     ++epoch.withdrawn;
+    ++epoch.undecided;
   }
+  static void decided(Epoch& epoch) noexcept { --epoch.undecided; }
 
   // A barrier without writes before it, not even such that were withdrawn.
   [[nodiscard]] bool open_is_unused() const noexcept {
@@ -102,7 +106,9 @@ class PeerEpochs {
   }
   // The oldest closed epoch if all of its writes have ended, else null.
   Epoch* complete() noexcept {
-    return closed() != 0 && epochs_.front().active == 0 ? &epochs_.front() : nullptr;
+    const Epoch& oldest = epochs_.front();
+    const bool done = closed() != 0 && oldest.active == 0 && oldest.undecided == 0;
+    return done ? &epochs_.front() : nullptr;
   }
   // Acknowledged: gone.
   void drop_front() noexcept { epochs_.pop_front(); }

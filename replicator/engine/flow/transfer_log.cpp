@@ -66,10 +66,13 @@ void TransferLog::withdraw(MirroredWrite& entry) {
   entry.epoch_stable = true;
   if (entry.epoch == current_epoch_) {
     --open_writes_;
+    open_conflict_ = true;
     return;
   }
   for (Epoch& epoch : closed_) {
-    if (epoch.number == entry.epoch) --epoch.writes;
+    if (epoch.number != entry.epoch) continue;
+    --epoch.writes;
+    epoch.conflict = true;
   }
   drop_empty_epochs();
 }
@@ -110,29 +113,30 @@ void TransferLog::finish(MirroredWrite& entry, bool local_ok) {
 
 std::uint32_t TransferLog::close_epoch() {
   ensure(open_writes_ > 0);
-  closed_.push_back(Epoch{current_epoch_, open_writes_});
+  closed_.push_back(Epoch{current_epoch_, open_writes_, open_conflict_});
   open_writes_ = 0;
+  open_conflict_ = false;
   ++epochs_closed_;
   return current_epoch_++;
 }
 
-bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
-  if (closed_.empty() || closed_.front().number != number || closed_.front().writes != set_size) {
-    return false;
-  }
+bool TransferLog::all_answered(const Epoch& epoch) noexcept {
   std::uint32_t seen = 0;
-  for (MirroredWrite* entry = log_.first(); seen < set_size; entry = log_.next(*entry)) {
-    if (entry == nullptr) return false;
-    if (entry->epoch != number || entry->epoch_stable) continue;
+  for (MirroredWrite* entry = log_.first(); entry != nullptr; entry = log_.next(*entry)) {
+    if (entry->epoch != epoch.number || entry->epoch_stable) continue;
     if (!answered_as_promised(entry->terms, entry->answer)) return false;
     ++seen;
   }
+  return seen == epoch.writes;
+}
+
+void TransferLog::end_oldest() {
+  const std::uint32_t number = closed_.front().number;
   MirroredWrite* entry = log_.first();
-  while (seen > 0) {
+  while (entry != nullptr && entry->epoch <= number) {
     MirroredWrite* next = log_.next(*entry);
     if (entry->epoch == number && !entry->epoch_stable) {
       entry->epoch_stable = true;
-      --seen;
       if (entry->owned) entry->answered.notify_all();
       else release(*entry);
     }
@@ -141,8 +145,48 @@ bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
   closed_.pop_front();
   ++epochs_acked_;
   epoch_acked.notify_all();
+}
+
+bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
+  // Proven otherwise, and acknowledged late.
+  if (proven_ != 0 && number <= proven_) return true;
+  std::size_t at = 0;
+  while (at < closed_.size() && closed_[at].number != number && closed_[at].conflict)
+    ++at;
+  if (at == closed_.size() || closed_[at].number != number || closed_[at].writes != set_size) {
+    return false;
+  }
+  for (std::size_t i = 0; i <= at; ++i) {
+    if (!all_answered(closed_[i])) return false;
+  }
+  for (std::size_t i = 0; i <= at; ++i)
+    end_oldest();
   drop_empty_epochs();
   return true;
+}
+
+std::uint32_t TransferLog::unacknowledgeable() noexcept {
+  if (closed_.empty() || !closed_.front().conflict || !all_answered(closed_.front())) return 0;
+  return closed_.front().number;
+}
+
+const MirroredWrite* TransferLog::one_of(std::uint32_t epoch) noexcept {
+  MirroredWrite* entry = log_.first();
+  while (entry != nullptr && (entry->epoch != epoch || entry->epoch_stable))
+    entry = log_.next(*entry);
+  return entry;
+}
+
+void TransferLog::prove(std::uint32_t epoch) {
+  if (unacknowledgeable() != epoch) return;
+  proven_ = epoch;
+  end_oldest();
+  drop_empty_epochs();
+}
+
+bool TransferLog::awaits_answer(std::uint64_t block_id) noexcept {
+  const MirroredWrite* const entry = find(block_id);
+  return entry != nullptr && entry->answer == PeerAnswer::pending;
 }
 
 bool TransferLog::outdo(const Volume& volume, ByteRange range) noexcept {
@@ -194,6 +238,8 @@ void TransferLog::lose_all() {
   closed_.clear();
   if (open_writes_ > 0) ++current_epoch_;
   open_writes_ = 0;
+  open_conflict_ = false;
+  proven_ = 0;
   epochs_acked_ = epochs_closed_;
   epoch_acked.notify_all();
 }

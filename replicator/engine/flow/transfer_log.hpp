@@ -70,8 +70,17 @@ class TransferLog {
   // Closes the epoch; open_writes() > 0. Returns the number to send in P_BARRIER.
   std::uint32_t close_epoch();
   // False: does not match the oldest closed epoch, or a write of it lacks the answer it was
-  // promised.
+  // promised. Epochs in which a write lost a conflict may be left out: a kernel that decides so
+  // never acknowledges them, but has made them stable before it took up what came after.
   bool barrier_ack(std::uint32_t number, std::uint32_t set_size);
+  // The oldest closed epoch, when it may be one of those and waits for nothing but its barrier ack;
+  // 0: there is none.
+  [[nodiscard]] std::uint32_t unacknowledgeable() noexcept;
+  // One of the writes that it waits for the barrier ack of.
+  [[nodiscard]] const MirroredWrite* one_of(std::uint32_t epoch) noexcept;
+  // The peer has answered what was sent behind the barrier of this epoch.
+  void prove(std::uint32_t epoch);
+  [[nodiscard]] bool awaits_answer(std::uint64_t block_id) noexcept;
 
   // Flush: a ticket for everything added so far, and whether it is stable on the peer.
   [[nodiscard]] std::uint64_t ticket() const noexcept { return epochs_closed_; }
@@ -97,7 +106,10 @@ class TransferLog {
   struct Epoch {
     std::uint32_t number;
     std::uint32_t writes;
+    bool conflict;  // a write of it lost one
   };
+  [[nodiscard]] bool all_answered(const Epoch& epoch) noexcept;
+  void end_oldest();
   MirroredWrite* find(std::uint64_t block_id) noexcept;
   MirroredWrite* oldest() noexcept;
   void release(MirroredWrite& entry);
@@ -113,6 +125,8 @@ class TransferLog {
   std::deque<Epoch> closed_;
   std::uint32_t current_epoch_ = 1;
   std::uint32_t open_writes_ = 0;
+  bool open_conflict_ = false;
+  std::uint32_t proven_ = 0;  // the last epoch that was
   std::uint32_t in_use_ = 0;
   std::uint64_t epochs_closed_ = 0;
   std::uint64_t epochs_acked_ = 0;

@@ -3,12 +3,21 @@
 //           other write sent again behind it
 //   E5      a write that lost is in no epoch
 // Normative: docs/protocol.md#two-primaries.
+#include <array>
+
 #include "base/log.hpp"
 #include "engine/decide/write_conflict.hpp"
 #include "engine/flow/connection.hpp"
 #include "engine/flow/resource.hpp"
 
 namespace replicator {
+
+namespace {
+
+// Other nodes acknowledge an epoch sooner.
+constexpr Duration conflict_patience = Duration::milliseconds(100);
+
+}  // namespace
 
 // The acks that the peer sent before this write are taken note of first: only then is it known
 // which of our writes it had seen.
@@ -59,9 +68,11 @@ Task<bool> Connection::resolve_conflict(Volume& volume, DataHeader header, ByteR
   while (established_) {
     const Volume::LocalWrite* const undecided = volume.undecided_write_in(range);
     if (undecided != nullptr && resolve_conflicts()) {
+      const std::uint64_t winner = undecided->sent->block_id;
       decide_conflict(volume, undecided->range(), header, range);
       PeerEpochs::withdraw(epoch);
       peer_write_ended(volume, epoch);
+      link_tasks_.start(wait_for_loser(volume, winner, epoch));
       co_return false;
     }
     if (volume.local_write_in(range) == nullptr) co_return true;
@@ -70,6 +81,45 @@ Task<bool> Connection::resolve_conflict(Volume& volume, DataHeader header, ByteR
   }
   peer_write_ended(volume, epoch);
   co_return false;
+}
+
+// A kernel counts its write in the epoch until it has written ours. Its answer to ours says so.
+Task<void> Connection::wait_for_loser(Volume& volume, std::uint64_t winner,
+                                      PeerEpochs::Epoch& epoch) {
+  while (established_ && log_.awaits_answer(winner)) {
+    io::Event::Wait wait(volume.local_write_ended_);
+    co_await wait;
+  }
+  PeerEpochs::decided(epoch);
+  if (established_) acknowledge_epochs();
+}
+
+// A kernel that decided against one of our writes never acknowledges the epoch that it was in. What
+// it answers behind the barrier shows that the rest of it is stable, so that is asked for: a read.
+Task<void> Connection::prove_epochs() {
+  while (established_) {
+    const std::uint32_t epoch = log_.unacknowledgeable();
+    io::Op op;
+    resource_.world().clock.sleep(op, conflict_patience);
+    co_await op;
+    if (!established_ || epoch == 0 || log_.unacknowledgeable() != epoch || proving_) continue;
+    life_.start(prove_epoch(epoch));
+  }
+}
+
+// Not one of the link's tasks, which end before reads are given up.
+Task<void> Connection::prove_epoch(std::uint32_t epoch) {
+  const MirroredWrite* const one = log_.one_of(epoch);
+  if (one == nullptr || one->volume->state_.peer_disk != DiskState::up_to_date) co_return;
+  proving_ = true;
+  const std::uint64_t generation = log_.generation();
+  const ByteRange range(one->range.begin, ByteCount(sector_bytes));
+  std::array<std::byte, sector_bytes> nobody_looks;
+  const Bytes into(nobody_looks);
+  const Status status = co_await read_from_peer(*one->volume, range, into);
+  proving_ = false;
+  const bool answered = status.ok() || status.fault() == Fault::io_error;
+  if (answered && established_ && generation == log_.generation()) log_.prove(epoch);
 }
 
 void Connection::decide_conflict(Volume& volume, ByteRange mine, const DataHeader& header,

@@ -48,5 +48,21 @@ TEST(PeerEpochs, AreCompleteInOrder) {
   EXPECT_TRUE(epochs.open_is_empty());
 }
 
+// A kernel counts its write in the epoch until it knows of the decision.
+TEST(PeerEpochs, WaitForTheWriterOfOneThatLost) {
+  PeerEpochs epochs;
+  PeerEpochs::Epoch& epoch = epochs.begin();
+  epochs.begin();
+  PeerEpochs::withdraw(epoch);
+  epochs.ended(epoch);
+  epochs.ended(epoch);
+  epochs.close(7);
+  EXPECT_EQ(epochs.active(), 0U);
+  EXPECT_EQ(epochs.complete(), nullptr);
+  PeerEpochs::decided(epoch);
+  ASSERT_EQ(epochs.complete(), &epoch);
+  EXPECT_EQ(epoch.size, 1U);
+}
+
 }  // namespace
 }  // namespace replicator
