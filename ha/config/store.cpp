@@ -77,7 +77,7 @@ void keep_present(const std::string& folder) {
                                          static_cast<std::uint64_t>(kept_configurations)));
   unlink(name.c_str());
   // Without it only the way back is missing.
-  static_cast<void>(link(present.c_str(), name.c_str()));
+  if (link(present.c_str(), name.c_str()) != 0) return;
 }
 
 }  // namespace

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstring>
 #include <utility>
 
 #include "ha/config/store.hpp"
@@ -32,7 +33,15 @@ policy::Seconds wall() { return static_cast<policy::Seconds>(time(nullptr)); }
 
 std::string random_uuid() {
   unsigned char bytes[16] = {};
-  static_cast<void>(getrandom(bytes, sizeof bytes, 0));
+  if (getrandom(bytes, sizeof bytes, 0) != sizeof bytes) {
+    // Different from that of every other life will do.
+    const timespec now = [] {
+      timespec clock{};
+      clock_gettime(CLOCK_REALTIME, &clock);
+      return clock;
+    }();
+    std::memcpy(bytes, &now, sizeof bytes);
+  }
   std::string text;
   for (std::size_t i = 0; i < sizeof bytes; ++i) {
     if (i == 4 || i == 6 || i == 8 || i == 10) text += '-';
