@@ -105,6 +105,9 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
   const VolumeState before = volume.state_;
   volume.state_ = next;
   if (next.disk == DiskState::up_to_date) volume.peer_has_newer_ = false;
+  const bool target = next.connection == ConnectionState::sync_target ||
+                      next.connection == ConnectionState::paused_sync_t;
+  volume.marks_known_ = next.disk == DiskState::inconsistent && (target || volume.marks_known_);
   if (next.connection != ConnectionState::wf_sync_uuid) volume.peer_.only_new_storage = false;
   const auto went = [](DiskState from, DiskState to) {
     return from >= DiskState::inconsistent && to < DiskState::inconsistent;

@@ -221,6 +221,8 @@ class Volume final : public io::BlockDevice {
       retired_disks_;  // given back; something still refers to them
   BackingConfig backing_config_;
   DiskOptions disk_options_;
+  // Of an Inconsistent disk: what the bitmap leaves out is good, since the peer's has been merged.
+  bool marks_known_ = false;
   std::uint64_t exposed_uuid_ = 0;
   bool peer_has_newer_ = false;  // the application wrote through the peer, without a disk here
   bool crashed_primary_ = false;

@@ -42,7 +42,8 @@ Task<Status> Volume::read_somewhere(ByteRange range, Bytes into) {
   bool peer_failed = false;
   for (;;) {
     const bool current = in_sync(range) || sabotage(Sabotage::read_marked_locally);
-    const bool local = !local_failed && local_readable(state_, current) && has_disk();
+    const bool local =
+        !local_failed && local_readable(state_, current && marks_known_) && has_disk();
     const bool remote = !peer_failed && peer_readable(state_);
     if (local && remote && current && balances_to_peer(range)) {
       const Status status = co_await read_in_turn_from_peer(range, into);
