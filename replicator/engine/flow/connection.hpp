@@ -151,8 +151,9 @@ class Connection {
   [[nodiscard]] std::uint64_t owed_step() const noexcept;
   [[nodiscard]] std::uint64_t owed_resync() const noexcept;
   [[nodiscard]] Duration send_patience() const noexcept;
+  // The peer may still be looking whether its sockets stay alive.
   [[nodiscard]] std::int64_t handshake_packet_tenths() const noexcept {
-    return 4 * std::int64_t{options_.ping_timeout_tenths};
+    return 4 * std::int64_t{options_.ping_timeout_tenths} + options_.socket_check_timeout_tenths;
   }
 
   // TLS around both sockets (secure.cpp); a reason to end when that fails.
