@@ -175,7 +175,9 @@ void SimDisk::submit(io::Op& op, Pending pending) {
   const ConstBytes data(pending.from, pending.from != nullptr ? pending.length : 0);
   if (options_.check_stability && pending.from != nullptr) pending.check = checksum(data);
   if (pending.kind == DiskOp::flush) pending.dirty = image_.dirty_pages();
-  if (on_submit_) on_submit_({pending.kind, pending.range(), pending.durability, data, 0});
+  if (on_submit_) {
+    on_submit_({pending.kind, pending.range(), pending.durability, data, 0, pending.may_unmap});
+  }
   record("submit", pending, 0);
 
   std::uint32_t slot = 0;

@@ -77,6 +77,7 @@ class SimDisk final : EventTarget, io::Backend {
     io::Durability durability;
     ConstBytes data;  // of writes
     std::int32_t result;
+    bool may_unmap = false;  // of zeroes
   };
   using Hook = std::function<void(const Seen&)>;
   void on_submit(Hook hook) { on_submit_ = std::move(hook); }

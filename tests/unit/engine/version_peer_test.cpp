@@ -217,5 +217,89 @@ TEST_F(Peer94, DelayProbesAreIgnored) {
   EXPECT_TRUE(hear(Socket::meta, Packet::ping_ack).there);
 }
 
+// P_TRIM and P_ZEROES end in zeroes (E8); whether the space may be given up the flags say.
+class RangePeer : public OldPeer {
+ protected:
+  RangePeer() : OldPeer(101) {}
+  struct Zeroed {
+    std::uint64_t begin = 0;
+    std::uint64_t bytes = 0;
+    bool may_unmap = false;
+  };
+  void SetUp() override {
+    OldPeer::SetUp();
+    introduce();
+    exchange_bitmaps();
+    ASSERT_TRUE(wait_for(C::sync_target));
+    pair_.n1.disk().on_submit([this](const sim::SimDisk::Seen& seen) {
+      if (seen.kind != sim::DiskOp::zeroes) return;
+      zeroed_.push_back({seen.range.begin.value(), seen.range.length.value(), seen.may_unmap});
+    });
+  }
+  void say_range(Packet command, std::uint32_t flags, std::uint64_t sector, std::uint32_t bytes) {
+    RangeHeader header;
+    header.data.sector = Sector(sector);
+    header.data.block_id = 0x51;
+    header.data.seq_num = ++sequence_;
+    header.data.flags = flags | dp_send_write_ack;
+    header.bytes = bytes;
+    say(command, header);
+  }
+  // Content of ours, the request, its answer; the content then is zeroes.
+  void expect_zeroed(Packet command, std::uint32_t flags, bool may_unmap) {
+    const std::vector<std::byte> junk(16384, std::byte{0x7e});
+    pair_.n1.disk().image().write(ByteOffset(1U << 20U), junk);
+    zeroed_.clear();
+    say_range(command, flags, 2048 + 3, 8192);
+    const ScriptedPeer::Said answer = hear(Socket::meta, Packet::write_ack);
+    ASSERT_TRUE(answer.there);
+    EXPECT_EQ(decode_block_ack(answer.payload)->block_id, 0x51U);
+    ASSERT_EQ(zeroed_.size(), 1U);
+    EXPECT_EQ(zeroed_[0].begin, (2048U + 3U) * 512U);
+    EXPECT_EQ(zeroed_[0].bytes, 8192U);
+    EXPECT_EQ(zeroed_[0].may_unmap, may_unmap);
+    std::vector<std::byte> now(16384);
+    pair_.n1.disk().image().read(ByteOffset(1U << 20U), now);
+    EXPECT_EQ(now[3 * 512 - 1], std::byte{0x7e});
+    for (std::size_t i = 3 * 512; i < 3 * 512 + 8192; ++i)
+      ASSERT_EQ(now[i], std::byte{0}) << i;
+    EXPECT_EQ(now[3 * 512 + 8192], std::byte{0x7e});
+  }
+
+  std::vector<Zeroed> zeroed_;
+  std::uint32_t sequence_ = 0;
+};
+
+TEST_F(RangePeer, TrimMayUnmap) { expect_zeroed(Packet::trim, dp_discard, true); }
+TEST_F(RangePeer, TrimWithoutItsFlagMayUnmapAllTheSame) { expect_zeroed(Packet::trim, 0, true); }
+TEST_F(RangePeer, ZeroesKeepTheSpace) { expect_zeroed(Packet::zeroes, dp_zeroes, false); }
+TEST_F(RangePeer, ZeroesWithDiscardMayUnmap) {
+  expect_zeroed(Packet::zeroes, dp_zeroes | dp_discard, true);
+}
+
+// P4.
+TEST_F(RangePeer, ARangeBeyondTheDeviceEndsTheConnection) {
+  say_range(Packet::zeroes, dp_zeroes, to_sectors(volume().size()).value() - 1, 1024);
+  EXPECT_TRUE(wait_for(C::wf_connection));
+  EXPECT_TRUE(zeroed_.empty());
+}
+
+// As kernels of today do, and as P_SIZES has said: we cannot.
+TEST_F(RangePeer, WriteSameIsRefused) {
+  std::array<std::byte, 256> head{};
+  RangeHeader header;
+  header.data.flags = dp_wsame | dp_send_write_ack;
+  header.data.seq_num = 1;
+  header.bytes = 65536;
+  const std::size_t fixed = encode(header, Bytes(head));
+  std::vector<std::byte> payload(fixed + 512, std::byte{0x66});
+  copy_bytes(payload, ConstBytes(head).first(fixed));
+  say_payload(Packet::wsame, payload);
+  EXPECT_TRUE(wait_for(C::wf_connection));
+  std::vector<std::byte> now(512);
+  pair_.n1.disk().image().read(ByteOffset(0), now);
+  EXPECT_NE(now[0], std::byte{0x66});
+}
+
 }  // namespace
 }  // namespace replicator
