@@ -29,8 +29,11 @@ ReceiveBuffers::ReceiveBuffers(std::uint32_t count, std::size_t payload_bytes,
 }
 
 ReceiveBuffers::~ReceiveBuffers() {
-  ensure(free_.size() * stride_ == arena_bytes_);
+  ensure((free_.size() + aside_.size() - extra_.size()) * stride_ == arena_bytes_);
+  if (!aside_.empty()) return;  // a device may yet use it
   munmap(arena_, arena_bytes_);
+  for (std::byte* each : extra_)
+    munmap(each, stride_);
 }
 
 void ReceiveBuffers::on_return(void (*notify)(void*), void* context) noexcept {
@@ -66,9 +69,31 @@ Bytes ReceiveBuffers::Buffer::bytes() const noexcept {
 
 void ReceiveBuffers::Buffer::reset() noexcept {
   if (owner_ == nullptr) return;
-  owner_->free_.push_back(page_);  // room was reserved for all of them
-  if (owner_->notify_ != nullptr) owner_->notify_(owner_->context_);
-  owner_ = nullptr;
+  std::exchange(owner_, nullptr)->give(page_);
+}
+
+void ReceiveBuffers::give(std::byte* payload) {
+  if (io::HeldMemory::holds(ConstBytes(payload, stride_ - page))) {
+    aside_.push_back(payload);
+    io::HeldMemory::listen(*this);
+    void* const memory =
+        mmap(nullptr, stride_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) return;
+    extra_.push_back(static_cast<std::byte*>(memory));
+    payload = extra_.back() + page;
+  }
+  free_.push_back(payload);
+  if (notify_ != nullptr) notify_(context_);
+}
+
+void ReceiveBuffers::memory_freed() noexcept {
+  const std::vector<std::byte*> looked_at = std::exchange(aside_, {});
+  for (std::byte* payload : looked_at) {
+    if (io::HeldMemory::holds(ConstBytes(payload, stride_ - page))) aside_.push_back(payload);
+    else free_.push_back(payload);
+  }
+  if (notify_ != nullptr) notify_(context_);
+  if (aside_.empty()) Listener::unlink();
 }
 
 }  // namespace replicator::shim

@@ -1,6 +1,8 @@
 // Memory into which requests are received. Each buffer is laid out so that the payload of a write
 // begins at a page boundary, whatever the size of the headers before it: large writes go to the
-// device from where the kernel has put them.
+// device from where the kernel has put them. When that hangs the memory stays with it
+// (io/held_memory.hpp), and other memory takes its place, so that one disk does not stop the
+// others.
 #pragma once
 
 #include <cstddef>
@@ -8,10 +10,11 @@
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "io/held_memory.hpp"
 
 namespace replicator::shim {
 
-class ReceiveBuffers {
+class ReceiveBuffers final : io::HeldMemory::Listener {
  public:
   // `payload_bytes`: of the largest write. `header_bytes`: what the kernel puts before it.
   ReceiveBuffers(std::uint32_t count, std::size_t payload_bytes, std::size_t header_bytes);
@@ -42,12 +45,17 @@ class ReceiveBuffers {
   void on_return(void (*notify)(void*), void* context) noexcept;
 
  private:
+  void give(std::byte* page);
+  void memory_freed() noexcept override;
+
   std::byte* arena_ = nullptr;
   std::size_t stride_;
   std::size_t arena_bytes_;
   std::size_t payload_bytes_;
   std::size_t header_bytes_;
   std::vector<std::byte*> free_;
+  std::vector<std::byte*> aside_;  // given back, and held
+  std::vector<std::byte*> extra_;  // one for each that was ever put aside
   void (*notify_)(void*) = nullptr;
   void* context_ = nullptr;
 };

@@ -86,14 +86,21 @@ Task<void> VolumeFile::do_read(Reply reply, ByteRange range) {
   const std::uint64_t step = device_.limits().maximum_bytes;
   const std::size_t size = range.length.value();
   io::BufferPool::Buffer buffer = co_await pool_.take(size);
-  for (std::uint64_t at = 0; at < size; at += step) {
+  for (std::uint64_t at = 0; at < size;) {
     const ByteRange part{range.begin + ByteCount(at), ByteCount(std::min(step, size - at))};
     const Bytes into = buffer.bytes().subspan(at, part.length.value());
     const Status done = co_await device_.read(part, into);
+    if (done.fault() == Fault::memory_held) {
+      io::BufferPool::Buffer other = co_await pool_.take(size);
+      buffer = std::move(other);
+      at = 0;
+      continue;
+    }
     if (!done.ok()) {
       reply.error(error_number(done));
       co_return;
     }
+    at += part.length.value();
   }
   reply.bytes(buffer.bytes());
 }

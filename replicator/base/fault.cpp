@@ -30,6 +30,7 @@ const char* text(Fault fault) noexcept {
     case Fault::state_refused: return "refused by a state rule";
     case Fault::suspended: return "suspended";
     case Fault::no_disk: return "no disk";
+    case Fault::memory_held: return "memory held by a disk that hangs";
   }
   return "unknown fault";
 }

@@ -33,6 +33,7 @@ enum class Fault : std::uint8_t {
   state_refused,   // a state rule said no; the code travels beside
   suspended,
   no_disk,
+  memory_held,  // a disk that was given up may still use the memory: again, with other memory
 };
 
 const char* text(Fault fault) noexcept;

@@ -30,8 +30,9 @@ enum class Sabotage : std::uint8_t {
                       // meanwhile
   mark_first_volume,  // E2: when the connection is lost, all volumes' ranges are marked in the
                       // first
+  reuse_held_memory,  // E9: memory that a disk which hangs may still use is used again
 };
-inline constexpr std::uint8_t sabotage_count = 19;
+inline constexpr std::uint8_t sabotage_count = 20;
 
 #ifdef POLLUX_SABOTAGE
 namespace detail {

@@ -62,7 +62,15 @@ Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
   if (command == "wait-connect" || command == "wait-sync") {
     co_return co_await wait_for(request, caller);
   }
+  if (command == "detach" && flag(request, "force")) force_disk_off(request);
   co_return co_await in_turn(request);
+}
+
+// At once: a command that has the turn may be waiting for this disk.
+void Daemon::force_disk_off(const Request& request) {
+  const Place place = find_minor(request.object);
+  if (place.volume == nullptr) return;
+  place.entry->resource->force_disk_off(place.volume->number());
 }
 
 std::shared_ptr<Daemon::Entry> Daemon::subject(const Request& request) {
@@ -296,8 +304,11 @@ Task<Reply> Daemon::down(const Request& request) {
   Entry* entry = find_object(request.object);
   if (entry == nullptr) co_return Reply();
   const std::string name = entry->resource->name();
+  // What is still to be written to a device may wait for a disk.
+  entry->resource->limit_patience_with_disks();
   Reply closed = co_await close_devices(*entry);
   if (closed.code < 0) {
+    entry->resource->lift_limit_of_patience();
     closed.info.emplace_back("failed to demote");
     co_return closed;
   }

@@ -90,6 +90,7 @@ class Daemon final : public control::CommandHandler {
   Task<void> follow_size(std::shared_ptr<Entry> entry, std::uint32_t number);
   Task<Reply> wait_for(const Request& request, io::Stream& caller);
   Reply suspension(const Request& request);
+  void force_disk_off(const Request& request);
   Reply disk_options(const Request& request);
   Reply net_options(const Request& request);
   Reply resource_options(const Request& request);

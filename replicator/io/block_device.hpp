@@ -36,6 +36,9 @@ class BlockDevice {
   // (io/buffer_pool.hpp), otherwise it is copied. Ranges are checked here (Fault::out_of_range),
   // writes are refused with Fault::read_only unless Primary. `force_unit_access`: on media on both
   // nodes when done (D3).
+  // Memory is taken out of use where it comes from (io/held_memory.hpp) when a disk that hangs may
+  // still use it. A read into such memory fails with Fault::memory_held: the caller gives it back
+  // and reads again into other memory.
   virtual Task<Status> read(ByteRange range, Bytes into) = 0;
   virtual Task<Status> write(ByteRange range, ConstBytes data, bool force_unit_access) = 0;
   // Done when every write answered before this call is on media on both nodes (D3).

@@ -66,6 +66,11 @@ std::byte* BufferPool::carve(std::uint8_t order) noexcept {
 }
 
 void BufferPool::give(std::byte* data, std::uint8_t order) noexcept {
+  if (HeldMemory::holds(ConstBytes(data, page << order))) {
+    aside_.push_back(Aside{data, order});
+    HeldMemory::listen(*this);
+    return somebody_has_room();  // in the stand-in
+  }
   free_bytes_ += page << order;
   auto index = static_cast<std::uint32_t>(page_index(data));
   while (order + 1 < orders) {
@@ -76,16 +81,36 @@ void BufferPool::give(std::byte* data, std::uint8_t order) noexcept {
     ++order;
   }
   push(index, order);
-  if (waiting_ != 0) room_.notify_all();
+  somebody_has_room();
 }
 
-BufferPool::Buffer BufferPool::try_take(std::size_t size) noexcept {
+void BufferPool::somebody_has_room() noexcept {
+  if (waiting_ != 0) room_.notify_all();
+  if (stands_in_for_ != nullptr) stands_in_for_->somebody_has_room();
+}
+
+void BufferPool::memory_freed() noexcept {
+  std::vector<Aside> looked_at;
+  looked_at.swap(aside_);
+  for (const Aside& piece : looked_at)
+    give(piece.data, piece.order);
+  if (aside_.empty()) Listener::unlink();
+}
+
+BufferPool::Buffer BufferPool::try_take(std::size_t size) {
   ensure(size >= 1 && size <= largest);
   std::uint8_t order = 0;
   while ((page << order) < size)
     ++order;
   Buffer buffer;
   std::byte* data = carve(order);
+  if (data == nullptr && !aside_.empty()) {
+    if (!stand_in_) {
+      stand_in_ = std::make_unique<BufferPool>(arena_bytes_);
+      stand_in_->stands_in_for_ = this;
+    }
+    return stand_in_->try_take(size);
+  }
   if (data == nullptr) return buffer;
   buffer.pool_ = this;
   buffer.data_ = data;

@@ -1,18 +1,22 @@
 // Page-aligned I/O memory from one arena that is allocated, touched and (in the real world) locked
 // and registered with the kernel once, at start-up: nothing on the write path asks the kernel for
-// memory. When the pool is empty, callers wait: that is the back-pressure (P6).
+// memory. When the pool is empty, callers wait: that is the back-pressure (P6). What a disk that
+// hangs may still use (HeldMemory) comes back when it is free; a second arena stands in meanwhile,
+// so that one disk does not stop the others.
 #pragma once
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <vector>
 
 #include "base/bytes.hpp"
+#include "io/held_memory.hpp"
 #include "io/sync.hpp"
 
 namespace replicator::io {
 
-class BufferPool {
+class BufferPool final : HeldMemory::Listener {
  public:
   static constexpr std::size_t page = 4096;
 
@@ -44,7 +48,7 @@ class BufferPool {
   };
 
   // Null when there is no room now. 1 <= size <= 1 MiB.
-  Buffer try_take(std::size_t size) noexcept;
+  Buffer try_take(std::size_t size);
   // Waits for room, in order of arrival.
   Task<Buffer> take(std::size_t size);
 
@@ -72,8 +76,17 @@ class BufferPool {
   std::uint32_t heads_[orders];
   void push(std::uint32_t index, std::uint8_t order) noexcept;
   void remove(std::uint32_t index, std::uint8_t order) noexcept;
+  void memory_freed() noexcept override;
+  void somebody_has_room() noexcept;
   Event room_;
   std::uint32_t waiting_ = 0;
+  struct Aside {
+    std::byte* data;
+    std::uint8_t order;
+  };
+  std::vector<Aside> aside_;  // given back, and held
+  std::unique_ptr<BufferPool> stand_in_;
+  BufferPool* stands_in_for_ = nullptr;
 };
 
 }  // namespace replicator::io

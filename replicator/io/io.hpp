@@ -11,6 +11,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/result.hpp"
@@ -25,6 +26,13 @@ namespace replicator::io {
 
 // stable: on media when the Op completes (the write itself, as FUA does; not earlier writes).
 enum class Durability : std::uint8_t { cached, stable };
+
+// How operations of a disk get on: how many have begun, and the number of the oldest one under way
+// (from 1; `begun` + 1 when none is).
+struct DiskProgress {
+  std::uint64_t begun = 0;
+  std::uint64_t oldest = 1;
+};
 
 // A backing disk. Offsets, lengths and memory are multiples of logical_block_bytes(). Transfers are
 // whole: the result is the full length or -errno. Several operations may be in flight; the device
@@ -43,6 +51,17 @@ class Disk {
   // Afterwards the range reads as anything (discard) or as zeroes. -EOPNOTSUPP when not offered.
   virtual void discard(Op&, ByteRange) = 0;
   virtual void write_zeroes(Op&, ByteRange, bool may_unmap) = 0;
+  [[nodiscard]] virtual DiskProgress progress() const noexcept { return {}; }
+  // For a disk that hangs: what is under way completes with -ETIMEDOUT, and so does everything from
+  // now on. The device may yet carry out the former: their memory is in HeldMemory until then, and
+  // the disk goes to Storage::keep().
+  virtual void give_up() noexcept {}
+};
+
+// Disks that were given up, together, and what has to live as long as their operations.
+struct Remains {
+  std::vector<std::shared_ptr<void>> memory;
+  std::vector<std::unique_ptr<Disk>> disks;
 };
 
 enum class DiskAccess : std::uint8_t { exclusive, shared };
@@ -53,6 +72,8 @@ class Storage {
   // Fault::busy when mounted, claimed or open exclusively elsewhere; not_found; unsupported (not a
   // block device and not a regular file); io_error with errno.
   virtual Result<std::unique_ptr<Disk>> open(std::string_view path, DiskAccess access) = 0;
+  // Closes them when none of them has anything under way: until then nobody else opens them.
+  virtual void keep(Remains remains) { static_cast<void>(remains); }
 };
 
 struct IoSlice {

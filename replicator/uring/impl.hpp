@@ -13,6 +13,7 @@
 #include <thread>
 #include <vector>
 
+#include "io/guarded_storage.hpp"
 #include "uring/poll_policy.hpp"
 #include "uring/reactor.hpp"
 
@@ -132,6 +133,7 @@ struct Reactor::Impl final : io::Backend {
   unsigned reaped_before_wait = 0;
 
   std::unique_ptr<io::Storage> storage;
+  std::unique_ptr<io::GuardedStorage> guarded_storage;
   std::unique_ptr<io::Network> network;
   std::unique_ptr<io::Clock> clock;
   std::unique_ptr<io::Entropy> entropy;

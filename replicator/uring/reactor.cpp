@@ -135,11 +135,13 @@ Status Reactor::Impl::set_up() {
         -result);
   }
   storage = make_storage(*this);
+  guarded_storage = std::make_unique<io::GuardedStorage>(*storage);
   network = make_network(*this);
   clock = make_clock(*this);
   entropy = make_entropy();
   helper = make_helper(*this, options);
-  world = std::make_unique<io::World>(io::World{*storage, *network, *clock, *entropy, *helper});
+  world =
+      std::make_unique<io::World>(io::World{*guarded_storage, *network, *clock, *entropy, *helper});
   arenas.push_back(pool.arena());
   iovec vector{pool.arena().data(), pool.arena().size()};
   const int registered = io_uring_register_buffers(&ring, &vector, 1);

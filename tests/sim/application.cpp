@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "io/held_memory.hpp"
+
 namespace replicator::sim {
 
 namespace {
@@ -13,6 +15,15 @@ constexpr std::uint64_t large_sectors = (1U << 20U) / sector_bytes;
 
 Application::Lease::Lease(Application& application, std::size_t size)
     : application_(application), size_(size) {
+  take();
+}
+
+void Application::Lease::take() {
+  for (std::unique_ptr<Buffer>& held : application_.held_) {
+    if (io::HeldMemory::holds(held->bytes)) continue;
+    application_.spare_.push_back(std::move(held));
+  }
+  std::erase(application_.held_, nullptr);
   if (application_.spare_.empty()) {
     buffer_ = std::unique_ptr<Buffer>(new Buffer);
     return;
@@ -21,7 +32,12 @@ Application::Lease::Lease(Application& application, std::size_t size)
   application_.spare_.pop_back();
 }
 
-Application::Lease::~Lease() { application_.spare_.push_back(std::move(buffer_)); }
+void Application::Lease::give() {
+  const bool held = io::HeldMemory::holds(buffer_->bytes);
+  (held ? application_.held_ : application_.spare_).push_back(std::move(buffer_));
+}
+
+Application::Lease::~Lease() { give(); }
 
 Application::Application(World& world, Oracle& oracle, ByteCount device_size, Workload workload,
                          std::string_view name)
@@ -120,9 +136,17 @@ Task<void> Application::client(NodeId node, io::Clock& clock, io::BlockDevice& d
 
 Task<void> Application::one_read(NodeId node, io::BlockDevice& device, ByteRange range) {
   Lease lease(*this, range.length.value());
-  const Bytes into = lease.bytes();
+  Bytes into = lease.bytes();
   const Instant began = world_.now();
-  const Status status = co_await device.read(range, into);
+  Status status;
+  for (;;) {
+    const Status done = co_await device.read(range, into);
+    status = done;
+    if (status.fault() != Fault::memory_held) break;
+    lease.give();
+    lease.take();
+    into = lease.bytes();
+  }
   if (!status.ok()) {
     note_error("read", status);
     co_return;

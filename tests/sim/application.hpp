@@ -74,9 +74,12 @@ class Application {
     alignas(4096) std::byte bytes[1U << 20U];
   };
   // A client's memory: comes from and goes back to the application, also when the client dies.
+  // What a disk that hangs may still use is not used for anything else.
   class Lease {
    public:
     Lease(Application& application, std::size_t size);
+    void take();
+    void give();
     Lease(const Lease&) = delete;
     Lease& operator=(const Lease&) = delete;
     ~Lease();
@@ -105,6 +108,7 @@ class Application {
   Observer* observer_ = nullptr;
   std::vector<std::uint64_t> hot_;  // first sectors
   std::vector<std::unique_ptr<Buffer>> spare_;
+  std::vector<std::unique_ptr<Buffer>> held_;
   std::uint64_t budget_ = 0;
   std::uint64_t operations_ = 0;
   std::uint64_t errors_ = 0;

@@ -74,6 +74,7 @@ constexpr std::array<SabotageName, sabotage_count - 1> sabotage_names{{
     {"ignore_conflicts", Sabotage::ignore_conflicts},
     {"cool_before_retry", Sabotage::cool_before_retry},
     {"mark_first_volume", Sabotage::mark_first_volume},
+    {"reuse_held_memory", Sabotage::reuse_held_memory},
 }};
 
 Sabotage sabotage_by_name(const std::string& name) {

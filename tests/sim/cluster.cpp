@@ -258,6 +258,12 @@ void Cluster::note_change(std::size_t which, std::size_t volume, const VolumeSta
   if (volume == 0) note_connection(which, before, now);
 }
 
+bool Cluster::same_generation_on_media(std::size_t volume) {
+  for (std::size_t i = 0; i < 2; ++i)
+    share(i, volume).metadata->refresh();
+  return (share(0, volume).metadata->uuid(0) | 1U) == (share(1, volume).metadata->uuid(0) | 1U);
+}
+
 void Cluster::note_data(std::size_t which, std::size_t volume, const VolumeState& before,
                         const VolumeState& now) {
   Share& member = share(which, volume);
@@ -284,6 +290,12 @@ void Cluster::note_data(std::size_t which, std::size_t volume, const VolumeState
       peer.seen.connection == ConnectionState::connected && peer.seen.disk == DiskState::up_to_date;
   if (now.role == Role::primary && here && !there && begun && !ahead) peer.stale = true;
   if (now.role == Role::primary && there && !here) member.stale = true;
+  // Its disk went before the generation that it began alone was written: nothing was answered in
+  // it, and it is forgotten.
+  if (now.role == Role::primary && before.disk == DiskState::up_to_date && !there &&
+      now.disk < DiskState::inconsistent && !peer.lacks && same_generation_on_media(volume)) {
+    peer.stale = false;
+  }
   // Its disk is back, and nothing was answered in between.
   const bool back = before.disk < DiskState::inconsistent && here;
   if (now.role == Role::primary && back && !member.lacks) member.stale = false;

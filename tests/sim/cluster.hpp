@@ -62,6 +62,8 @@ class Cluster final {
   void want_switch() noexcept { switching_ = true; }
   void want_disconnect(std::size_t which, Duration for_how_long);
   void want_detach(std::size_t which, std::size_t volume, Duration for_how_long);
+  // detach --force, whatever else the node does.
+  void force_disk_off(std::size_t which, std::size_t volume);
   void want_pause(std::size_t which, std::size_t volume, Duration for_how_long);
   // Everything anew, towards this node or (remote) away from it; only while both are connected.
   void invalidate(std::size_t which, std::size_t volume, bool remote);
@@ -217,6 +219,7 @@ class Cluster final {
   void check_frozen(std::size_t which, std::size_t volume, bool peer_has_it);
   [[nodiscard]] bool promotable(std::size_t which) noexcept;
   void find_metadata(std::size_t which, std::size_t volume);
+  [[nodiscard]] bool same_generation_on_media(std::size_t volume);
   void check_superblock(std::size_t which, std::size_t volume);
   void submitted(std::size_t which, std::size_t volume, const SimDisk::Seen& seen);
   void check_intent(std::size_t which, std::size_t volume, const SimDisk::Seen& seen);

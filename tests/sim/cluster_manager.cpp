@@ -49,9 +49,10 @@ void Cluster::manage_member(std::size_t which) {
   }
 }
 
+// One that was given up can't be opened before its last operation has ended.
 bool Cluster::lacks_disk(std::size_t which, std::size_t volume) noexcept {
   return replica(which)->state(volume).disk == DiskState::diskless &&
-         share(which, volume).detached_until <= world_.now();
+         node(which).disks_kept() == 0 && share(which, volume).detached_until <= world_.now();
 }
 
 // True: a command was given.
@@ -98,6 +99,10 @@ void Cluster::want_disconnect(std::size_t which, Duration for_how_long) {
 
 void Cluster::want_detach(std::size_t which, std::size_t volume, Duration for_how_long) {
   share(which, volume).detached_until = world_.now() + for_how_long;
+}
+
+void Cluster::force_disk_off(std::size_t which, std::size_t volume) {
+  if (replica(which) != nullptr) replica(which)->force_disk_off(volume);
 }
 
 void Cluster::want_pause(std::size_t which, std::size_t volume, Duration for_how_long) {

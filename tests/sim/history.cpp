@@ -27,6 +27,7 @@ struct Plan {
   std::uint64_t operations = 0;
   Duration fault_interval;
   Duration safety_phase;
+  bool hangs = false;
   std::uint32_t rot = 0;  // places that are planted at the end, for a verify to find
   // This node is without the disk of this volume, at first.
   std::size_t away_from = Cluster::nobody;
@@ -45,10 +46,12 @@ std::string text_of(const Plan& plan) {
   if (plan.away_from != Cluster::nobody) {
     volumes += fmt::format(" away={}/{}", plan.away_from, plan.away_volume);
   }
+  const std::string hangs =
+      plan.hangs ? fmt::format("hangs disk-timeout={} ", replica.disk.disk_timeout_tenths) : "";
   return fmt::format(
-      "{}protocol={} version={} tls={} wo={} disk={}+{}{} synced={} al={} clients={} ops={} "
+      "{}{}protocol={} version={} tls={} wo={} disk={}+{}{} synced={} al={} clients={} ops={} "
       "faults={:#x} interval={}ms chop={} buffer={}",
-      replica.disk.fencing == Fencing::dont_care ? "" : "fencing ",
+      hangs, replica.disk.fencing == Fencing::dont_care ? "" : "fencing ",
       "?ABC"[static_cast<std::size_t>(replica.net.protocol)], replica.net.protocol_version_max,
       replica.net.tls, letter(write_ordering(replica.disk)), plan.cluster.disk_bytes.value() >> 20U,
       plan.cluster.disk_bytes.value() % (1U << 20U) / sector_bytes, volumes,
@@ -185,7 +188,7 @@ Plan draw_plan(Prng prng, Prng modes, Prng versions, Prng security) {
   }
   if (prng.chance(30)) plan.rot = 1 + static_cast<std::uint32_t>(prng.below(20));
   plan.operations = 500 + prng.below(800);
-  for (std::uint32_t kind = 0; kind < fault_kinds; ++kind) {
+  for (std::uint32_t kind = 0; kind < drawn_fault_kinds; ++kind) {
     if (prng.chance(50)) plan.faults_enabled |= 1U << kind;
   }
   plan.fault_interval = Duration::milliseconds(static_cast<std::int64_t>(50 + prng.below(2000)));
@@ -242,6 +245,19 @@ void draw_volumes(Prng prng, Plan& plan) {
   }
 }
 
+// Disks that stop to answer, with `disk-timeout` or an operator to notice. Not together with disks
+// that are merely slow: both would be given up. Before 100 the protocol leaves it to a human whose
+// data count when the disk of a Primary comes back that could not say goodbye.
+void draw_hangs(Prng prng, Plan& plan) {
+  if (plan.cluster.replica.net.protocol_version_max < 100) return;
+  if (plan.cluster.replica.disk.fencing != Fencing::dont_care || !prng.chance(25)) return;
+  plan.hangs = true;
+  plan.faults_enabled &= ~(1U << static_cast<unsigned>(FaultKind::slow_disk));
+  if (prng.chance(60)) {
+    plan.cluster.replica.disk.disk_timeout_tenths = 1 + static_cast<std::uint32_t>(prng.below(30));
+  }
+}
+
 class History {
  public:
   History(World& world, const Plan& plan)
@@ -252,7 +268,7 @@ class History {
   void run(Outcome& outcome) {
     cluster_.set_operations(plan_.operations);
     if (cluster_.start()) {
-      Nemesis nemesis(cluster_, plan_.faults_enabled, plan_.fault_interval);
+      Nemesis nemesis(cluster_, plan_.faults_enabled, plan_.fault_interval, plan_.hangs);
       if (plan_.away_from != Cluster::nobody) {
         cluster_.disks_may_go();
         cluster_.want_detach(plan_.away_from, plan_.away_volume, plan_.away_for);
@@ -432,6 +448,7 @@ Outcome run_history(const HistoryOptions& options) {
                           world.stream("security"));
     draw_fencing(world.stream("fencing"), plan);
     if (subject == Subject::volumes) draw_volumes(world.stream("volumes"), plan);
+    draw_hangs(world.stream("hanging"), plan);
     History history(world, plan);
     history.run(outcome);
   }

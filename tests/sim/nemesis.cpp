@@ -35,17 +35,21 @@ const char* name(FaultKind kind) noexcept {
     case FaultKind::invalidate: return "invalidate";
     case FaultKind::verify: return "verify";
     case FaultKind::grow: return "grow";
+    case FaultKind::hang_disk: return "hang-disk";
   }
   return "?";
 }
 
-Nemesis::Nemesis(Cluster& cluster, std::uint32_t enabled_kinds, Duration mean_interval)
+Nemesis::Nemesis(Cluster& cluster, std::uint32_t enabled_kinds, Duration mean_interval, bool hangs)
     : cluster_(cluster),
       enabled_(enabled_kinds),
       mean_interval_(mean_interval),
       prng_(cluster.world().stream("nemesis")),
       volume_prng_(cluster.world().stream("nemesis of volumes")),
-      next_(cluster.world().now()) {
+      next_(cluster.world().now()),
+      hangs_(hangs),
+      hang_prng_(cluster.world().stream("hangs")),
+      next_hang_(cluster.world().now()) {
   normal_path_ = cluster_.network().path(cluster_.node(0).id(), cluster_.node(1).id());
   for (std::size_t i = 0; i < 2; ++i) {
     for (std::size_t v = 0; v < cluster_.volumes(); ++v)
@@ -54,7 +58,7 @@ Nemesis::Nemesis(Cluster& cluster, std::uint32_t enabled_kinds, Duration mean_in
   const auto on = [this](FaultKind kind) {
     return (enabled_ & (1U << static_cast<unsigned>(kind))) != 0;
   };
-  if (on(FaultKind::detach) || on(FaultKind::disk_error)) cluster_.disks_may_go();
+  if (on(FaultKind::detach) || on(FaultKind::disk_error) || hangs_) cluster_.disks_may_go();
 }
 
 Duration Nemesis::draw(Duration shortest, Duration longest) {
@@ -77,11 +81,12 @@ CutKind Nemesis::draw_cut() { return static_cast<CutKind>(prng_.below(5)); }
 void Nemesis::act() {
   World& world = cluster_.world();
   if (heal_at_ <= world.now()) stop();
+  if (hangs_) act_on_hang();
   if (world.now() < next_ || enabled_ == 0) return;
   next_ = world.now() + draw(Duration(), mean_interval_ * 2);
-  auto kind = static_cast<FaultKind>(prng_.below(fault_kinds));
+  auto kind = static_cast<FaultKind>(prng_.below(drawn_fault_kinds));
   while ((enabled_ & (1U << static_cast<unsigned>(kind))) == 0) {
-    kind = static_cast<FaultKind>(prng_.below(fault_kinds));
+    kind = static_cast<FaultKind>(prng_.below(drawn_fault_kinds));
   }
   if (world.recording()) world.record(outside, fmt::format("nemesis: {}", name(kind)));
   ++injected_[static_cast<std::size_t>(kind)];
@@ -92,6 +97,8 @@ void Nemesis::act() {
 
 void Nemesis::stop() {
   heal_at_ = Instant::never();
+  hang_ends_ = Instant::never();
+  force_off_at_ = Instant::never();
   cluster_.network().heal_all();
   // Sometimes a half-open connection stays: then the keep-alive and the watch on the peer must find
   // out.
@@ -229,6 +236,53 @@ void Nemesis::kill_at_operation() {
   const bool with_power = prng_.chance(50);
   if (!cluster_.node(which).running()) return;
   cluster_.crash_at_operation(which, prng_.below(kill_operation_window), with_power);
+}
+
+void Nemesis::act_on_hang() {
+  const Instant now = cluster_.world().now();
+  if (force_off_at_ <= now) {
+    force_off_at_ = Instant::never();
+    cluster_.force_disk_off(hanging_, hanging_volume_);
+  }
+  if (hang_ends_ <= now) {
+    hang_ends_ = Instant::never();
+    cluster_.disk(hanging_, hanging_volume_).clear_faults();
+    cluster_.disk(hanging_, hanging_volume_).release_stuck();
+  }
+  if (now < next_hang_) return;
+  const auto mean = static_cast<std::uint64_t>(mean_interval_.nanoseconds());
+  next_hang_ =
+      now + Duration::nanoseconds(static_cast<std::int64_t>(hang_prng_.between(mean, mean * 8)));
+  // Only one of the two at a time.
+  if (hang_ends_ == Instant::never()) hang_disk();
+}
+
+// From some operation on, a disk does not answer any more: nothing, or nothing of one kind. What it
+// has taken it carries out in the end. Sometimes the operator forces it off meanwhile.
+void Nemesis::hang_disk() {
+  World& world = cluster_.world();
+  if (world.recording()) world.record(outside, "nemesis: hang-disk");
+  ++injected_[static_cast<std::size_t>(FaultKind::hang_disk)];
+  ++faults_;
+  if (cluster_.in_flight() > 0) ++hits_in_flight_;
+  hanging_ = hang_prng_.below(2);
+  hanging_volume_ = hang_prng_.below(cluster_.volumes());
+  cluster_.disk(1 - hanging_, hanging_volume_).clear_faults();
+  DiskFault fault;
+  constexpr std::array kinds{DiskOp::read, DiskOp::write, DiskOp::flush, DiskOp::zeroes};
+  for (const DiskOp kind : kinds)
+    fault.kinds |= bit(kind);
+  if (hang_prng_.chance(40)) fault.kinds = bit(kinds[hang_prng_.below(kinds.size())]);
+  fault.countdown = hang_prng_.below(kill_operation_window);
+  fault.sticky = hang_prng_.chance(80);
+  fault.stuck = true;
+  cluster_.disk(hanging_, hanging_volume_).inject(fault);
+  const auto draw_up_to = [this](std::int64_t milliseconds) {
+    return Duration::milliseconds(
+        static_cast<std::int64_t>(hang_prng_.below(static_cast<std::uint64_t>(milliseconds))));
+  };
+  hang_ends_ = world.now() + draw_up_to(hang_prng_.chance(50) ? 20000 : 3000);
+  if (hang_prng_.chance(40)) force_off_at_ = world.now() + draw_up_to(3000);
 }
 
 // One operation soon fails, or all of a kind do until the faults end. Only one of a volume's

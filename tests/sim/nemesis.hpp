@@ -36,13 +36,15 @@ enum class FaultKind : std::uint8_t {
   invalidate,
   verify,
   grow,
+  hang_disk,  // drawn on its own, beside the others
 };
-inline constexpr std::size_t fault_kinds = 25;
+inline constexpr std::size_t drawn_fault_kinds = 25;
+inline constexpr std::size_t fault_kinds = drawn_fault_kinds + 1;
 const char* name(FaultKind kind) noexcept;
 
 class Nemesis {
  public:
-  Nemesis(Cluster& cluster, std::uint32_t enabled_kinds, Duration mean_interval);
+  Nemesis(Cluster& cluster, std::uint32_t enabled_kinds, Duration mean_interval, bool hangs);
 
   // Called every so often; injects a fault when its time has come.
   void act();
@@ -62,6 +64,8 @@ class Nemesis {
   void node_fault(FaultKind kind);
   void kill_at_operation();
   void fail_disk();
+  void act_on_hang();
+  void hang_disk();
   CutKind draw_cut();
   [[nodiscard]] std::size_t primary_or_any();
   [[nodiscard]] std::size_t draw_volume();
@@ -76,6 +80,13 @@ class Nemesis {
   Instant heal_at_ = Instant::never();
   PathOptions normal_path_;
   std::array<std::vector<DiskTiming>, 2> normal_timing_;
+  bool hangs_;
+  Prng hang_prng_;
+  Instant next_hang_;
+  std::size_t hanging_ = 0;  // which node's disk of which volume, until …
+  std::size_t hanging_volume_ = 0;
+  Instant hang_ends_ = Instant::never();
+  Instant force_off_at_ = Instant::never();
   std::array<std::uint32_t, fault_kinds> injected_{};
   std::uint32_t hits_in_flight_ = 0;
   std::uint32_t faults_ = 0;

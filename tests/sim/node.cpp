@@ -86,11 +86,12 @@ Node::Node(World& world, SimNetwork& network, std::string node_name, std::uint8_
       id_(world.add_node(std::move(node_name))),
       host_(host),
       storage_(*this),
+      process_storage_(storage_),
       interface_(network.interface_of(id_)),
       clock_(world, id_),
       entropy_(world.stream("entropy " + world.node_name(id_))),
       helper_(world, id_),
-      io_{storage_, *interface_, clock_, entropy_, helper_} {
+      io_{process_storage_, *interface_, clock_, entropy_, helper_} {
   network.add_host(id_, address(0));
 }
 
@@ -132,6 +133,7 @@ void Node::boot(const Factory& factory) {
 void Node::destroy_program() {
   const World::As as(world_, id_);
   program_.reset();
+  process_storage_.renew();
 }
 
 void Node::stop() {

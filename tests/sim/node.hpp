@@ -10,6 +10,7 @@
 #include <string>
 #include <vector>
 
+#include "io/guarded_storage.hpp"
 #include "io/io.hpp"
 #include "tests/sim/disk.hpp"
 #include "tests/sim/helper.hpp"
@@ -91,6 +92,8 @@ class Node {
   [[nodiscard]] bool running() const noexcept { return program_ != nullptr; }
   [[nodiscard]] Program* program() noexcept { return program_.get(); }
   [[nodiscard]] std::uint32_t boots() const noexcept { return boots_; }
+  // Disks that the process has given up and that still have something under way.
+  [[nodiscard]] std::uint32_t disks_kept() const noexcept { return process_storage_.kept(); }
 
  private:
   class NodeStorage final : public io::Storage {
@@ -101,6 +104,21 @@ class Node {
    private:
     Node& node_;
   };
+  // What the process has of it.
+  class ProcessStorage final : public io::Storage {
+   public:
+    explicit ProcessStorage(io::Storage& storage) : storage_(storage) { renew(); }
+    Result<std::unique_ptr<io::Disk>> open(std::string_view path, io::DiskAccess access) override {
+      return guarded_->open(path, access);
+    }
+    void keep(io::Remains remains) override { guarded_->keep(std::move(remains)); }
+    void renew() { guarded_ = std::make_unique<io::GuardedStorage>(storage_); }
+    [[nodiscard]] std::uint32_t kept() const noexcept { return guarded_->kept(); }
+
+   private:
+    io::Storage& storage_;
+    std::unique_ptr<io::GuardedStorage> guarded_;
+  };
 
   void destroy_program();
 
@@ -110,6 +128,7 @@ class Node {
   std::uint8_t host_;
   std::vector<std::unique_ptr<SimDisk>> disks_;
   NodeStorage storage_;
+  ProcessStorage process_storage_;
   std::unique_ptr<io::Network> interface_;
   SimClock clock_;
   SimEntropy entropy_;

@@ -10,6 +10,7 @@ const char* name(Verb verb) noexcept {
   switch (verb) {
     case Verb::attach: return "attach";
     case Verb::detach: return "detach";
+    case Verb::detach_force: return "detach --force";
     case Verb::connect: return "connect";
     case Verb::connect_discarding: return "connect --discard-my-data";
     case Verb::disconnect: return "disconnect";
@@ -82,11 +83,18 @@ Task<AdminResult> Replica::outdate_all() {
   co_return worst;
 }
 
+void Replica::force_disk_off(std::size_t volume) {
+  const World::As as(node_.world(), node_.id());
+  if (node_.world().recording()) node_.world().record("command: detach --force, beside another");
+  resource_->force_disk_off(static_cast<std::uint32_t>(volume));
+}
+
 Task<void> Replica::run_command(Verb verb, std::uint32_t volume) {
   AdminResult result;
   switch (verb) {
     case Verb::attach: result = co_await attach(volume); break;
     case Verb::detach: result = co_await resource_->detach(volume, false); break;
+    case Verb::detach_force: result = co_await resource_->detach(volume, true); break;
     case Verb::connect:
     case Verb::connect_discarding: {
       NetOptions net = options_.net;

@@ -45,6 +45,7 @@ struct ReplicaOptions {
 enum class Verb : std::uint8_t {
   attach,  // with apply-al before it, as drbdadm does
   detach,
+  detach_force,
   connect,
   connect_discarding,  // --discard-my-data
   disconnect,
@@ -74,6 +75,8 @@ class Replica final : public Node::Program {
   // volume, outdate is for all of them.
   void command(Verb verb, std::size_t volume = 0);
   [[nodiscard]] bool busy() const noexcept { return busy_; }
+  // detach --force, which does not wait for the command that runs.
+  void force_disk_off(std::size_t volume);
   // The command that runs, or ran last.
   [[nodiscard]] Verb given() const noexcept { return given_; }
   // Of the last command that ended: DRBD's code; ok() as the engine sees it.

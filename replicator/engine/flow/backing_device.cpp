@@ -67,7 +67,7 @@ BackingDevice::BackingDevice(io::World& world, BackingConfig config, DiskOptions
       bitmap_(BlockCount(0)),
       log_(options_.al_extents),
       logs_activity_(options_.al_updates),
-      blocks_(scratch_bytes, false) {}
+      blocks_(std::make_shared<io::BufferPool>(scratch_bytes, false)) {}
 
 BackingDevice::~BackingDevice() = default;
 
@@ -240,7 +240,7 @@ Task<Status> BackingDevice::write_transaction() {
 
 // What is planned, which may be nothing.
 Task<Status> BackingDevice::write_log_block() {
-  io::BufferPool::Buffer block = co_await blocks_.take(al_block_bytes);
+  io::BufferPool::Buffer block = co_await blocks_->take(al_block_bytes);
   const AlTransaction& transaction = log_.transaction();
   encode_al_transaction(transaction, block.bytes());
   const std::uint64_t sector =

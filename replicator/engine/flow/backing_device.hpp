@@ -5,6 +5,8 @@
 //       its changed bitmap pages are on media
 //   D6  the superblock's content lies in one sector; a torn transaction block is recognised
 //   P4  data requests never reach the meta data
+//   L4  a disk that hangs is given up: its callers go on, and what its late operations could spoil
+//       is left alone (io/guarded_storage.hpp)
 // Normative: docs/metadata.md#write-orders. Owned by the resource's thread.
 #pragma once
 
@@ -14,6 +16,7 @@
 #include <vector>
 
 #include "base/list.hpp"
+#include "base/time.hpp"
 #include "engine/config.hpp"
 #include "engine/status.hpp"
 #include "io/buffer_pool.hpp"
@@ -66,8 +69,10 @@ class BackingDevice {
   // Opens the disk(s), validates the meta data, replays an unclean activity log into the bitmap and
   // leaves the meta data marked as in use. Faults: busy, not_found, no_metadata, unsupported,
   // metadata_mismatch, too_small, io_error, malformed (activity log unusable after a crash).
+  // `opening` shows it meanwhile, to whoever wants to limit its patience.
   static Task<Result<std::unique_ptr<BackingDevice>>> open(io::World& world, BackingConfig config,
-                                                           DiskOptions options);
+                                                           DiskOptions options,
+                                                           BackingDevice** opening = nullptr);
   ~BackingDevice();
   BackingDevice(const BackingDevice&) = delete;
   BackingDevice& operator=(const BackingDevice&) = delete;
@@ -83,7 +88,18 @@ class BackingDevice {
   [[nodiscard]] const Bitmap& bitmap() const noexcept { return bitmap_; }
   // The disk was Primary when it was last used and did not say goodbye.
   [[nodiscard]] bool crashed_primary() const noexcept { return crashed_primary_; }
-  void set_options(const DiskOptions& options) { options_ = options; }
+  void set_options(const DiskOptions& options);
+
+  // From now on no operation may take longer, nor longer than `disk-timeout`; else both disks are
+  // given up: everything under way fails, and everything after it.
+  void limit_patience(Duration limit);
+  // Only `disk-timeout` counts again.
+  void lift_limit();
+  [[nodiscard]] bool given_up() const noexcept { return given_up_; }
+  // Called then, before anybody notices.
+  std::function<void()> hangs;
+  // Something that operations of the disk read into or write from, besides what always stays.
+  void needs(std::shared_ptr<void> memory) { memory_.push_back(std::move(memory)); }
 
   // While one exists retire() waits. Whoever suspends on an operation of the disk holds one, or
   // counts in what the volume waits for before it retires the disk.
@@ -117,6 +133,10 @@ class BackingDevice {
 
   // The flags of the superblock that was last written whole.
   [[nodiscard]] std::uint32_t flags_on_media() const noexcept { return flags_on_media_; }
+  // … and its generations.
+  [[nodiscard]] const GenerationSet& generations_on_media() const noexcept {
+    return generations_on_media_;
+  }
   // Meta data writes. Concurrent superblock writers share one.
   Task<Status> write_superblock();
   Task<Status> write_changed_bitmap_pages();
@@ -156,6 +176,13 @@ class BackingDevice {
   Task<Status> write_meta(std::uint64_t sector, ConstBytes block, io::Durability durability);
   Task<Status> flush_all();
   Task<Status> close();
+  [[nodiscard]] Duration patience() const noexcept;
+  void watch_disks();
+  Task<void> watch();
+  void give_up();
+  // Nothing of ours uses the disks any more.
+  Task<void> leave_disks();
+  Task<void> nobody_inside();
   // Somebody in cover().
   struct Waiting : ListNode {
     Waiting(ByteRange r, ActivityHold& h) noexcept : range(r), hold(h) {}
@@ -200,7 +227,8 @@ class BackingDevice {
   bool logs_activity_;  // al-updates; else a crash of a Primary costs a full resync
   bool crashed_primary_ = false;
   std::uint32_t full_syncs_ = 0;
-  io::BufferPool blocks_;  // 4 KiB pieces and one of 1 MiB, taken once
+  std::shared_ptr<io::BufferPool> blocks_;  // 4 KiB pieces and one of 1 MiB, taken once
+  std::vector<std::shared_ptr<void>> memory_;
 
   // Group transaction.
   List<Waiting> waiting_;
@@ -216,6 +244,7 @@ class BackingDevice {
 
   // Superblock writers.
   std::uint32_t flags_on_media_ = 0;
+  GenerationSet generations_on_media_;
   std::uint64_t superblock_wanted_ = 0;
   std::uint64_t superblock_written_ = 0;
   bool writing_superblock_ = false;
@@ -227,6 +256,14 @@ class BackingDevice {
   std::uint64_t bitmap_writes_ = 0;
   std::uint64_t read_bytes_ = 0;
   std::uint64_t written_bytes_ = 0;
+
+  // Disks that hang.
+  Duration patience_limit_;  // besides disk-timeout; zero: none
+  bool given_up_ = false;
+  bool watching_ = false;
+  bool leaving_ = false;
+  io::Op pause_;
+  io::Gate watch_;  // last: its frame refers to everything above
 };
 
 }  // namespace replicator

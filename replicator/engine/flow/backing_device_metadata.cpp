@@ -15,14 +15,19 @@ constexpr std::size_t pages_per_write = 64;  // of the bitmap, 256 KiB
 
 Task<Result<std::unique_ptr<BackingDevice>>> BackingDevice::open(io::World& world,
                                                                  BackingConfig config,
-                                                                 DiskOptions options) {
+                                                                 DiskOptions options,
+                                                                 BackingDevice** opening) {
   std::unique_ptr<BackingDevice> device(
       new BackingDevice(world, std::move(config), std::move(options)));
   const Status opened = device->open_disks();
   if (!opened.ok()) co_return tl::unexpected<Status>(opened);
+  if (opening != nullptr) *opening = device.get();
+  device->watch_disks();
   const Status loaded = co_await device->load();
-  if (!loaded.ok()) co_return tl::unexpected<Status>(loaded);
-  co_return std::move(device);
+  if (opening != nullptr) *opening = nullptr;
+  if (loaded.ok()) co_return std::move(device);
+  co_await device->leave_disks();
+  co_return tl::unexpected<Status>(loaded);
 }
 
 Status BackingDevice::open_disks() {
@@ -46,7 +51,7 @@ Task<Status> BackingDevice::load() {
       place_metadata(config_.meta_index, data_sectors, meta_sectors, AlStripes());
   if (place.data_limit == 0) co_return Status(Fault::too_small, "device for its meta data");
   superblock_sector_ = place.superblock;
-  io::BufferPool::Buffer block = co_await blocks_.take(superblock_bytes);
+  io::BufferPool::Buffer block = co_await blocks_->take(superblock_bytes);
   io::Op op;
   meta().read(op, to_bytes(Sector(superblock_sector_)), block.bytes());
   const std::int32_t got = co_await op;
@@ -54,6 +59,7 @@ Task<Status> BackingDevice::load() {
   const Result<Superblock> parsed = parse_superblock(block.bytes());
   if (!parsed) co_return parsed.error();
   superblock_ = *parsed;
+  generations_on_media_ = superblock_.generations;
   const Status geometry =
       check_geometry(superblock_, config_.meta_index, data_sectors, meta_sectors);
   if (!geometry.ok()) co_return geometry;
@@ -106,7 +112,7 @@ Task<Status> BackingDevice::take_into_use() {
 Task<Status> BackingDevice::replay() {
   const AlStripes stripes = superblock_.stripes();
   std::vector<std::byte> ring(stripes.blocks() * al_block_bytes);
-  io::BufferPool::Buffer block = co_await blocks_.take(al_block_bytes);
+  io::BufferPool::Buffer block = co_await blocks_->take(al_block_bytes);
   for (std::uint64_t index = 0; index < stripes.blocks(); ++index) {
     io::Op op;
     meta().read(op, to_bytes(Sector(activity_log_sector() + index * 8)), block.bytes());
@@ -134,7 +140,7 @@ Task<Status> BackingDevice::replay() {
 
 Task<Status> BackingDevice::load_bitmap() {
   bitmap_ = Bitmap(BlockCount(ceil_div(superblock_.la_size_sectors, sectors_per_block)));
-  io::BufferPool::Buffer chunk = co_await blocks_.take(chunk_bytes);
+  io::BufferPool::Buffer chunk = co_await blocks_->take(chunk_bytes);
   const std::size_t pages_per_chunk = chunk_bytes / Bitmap::page_bytes_count;
   for (std::size_t page = 0; page < bitmap_.pages(); page += pages_per_chunk) {
     const std::size_t count = std::min(pages_per_chunk, bitmap_.pages() - page);
@@ -152,7 +158,7 @@ Task<Status> BackingDevice::load_bitmap() {
 }
 
 Task<Status> BackingDevice::initialise_activity_log() {
-  io::BufferPool::Buffer block = co_await blocks_.take(al_block_bytes);
+  io::BufferPool::Buffer block = co_await blocks_->take(al_block_bytes);
   encode_al_initialized(block.bytes());
   for (std::uint64_t index = 0; index < superblock_.stripes().blocks(); ++index) {
     const std::uint64_t sector = activity_log_sector() + index * 8;
@@ -190,6 +196,7 @@ Task<Status> BackingDevice::flush_all() {
 }
 
 Task<Status> BackingDevice::write_superblock() {
+  if (leaving_) co_return Status(Fault::no_disk, "superblock");
   const Use use(*this);
   const std::uint64_t ticket = ++superblock_wanted_;
   while (superblock_written_ < ticket) {
@@ -212,11 +219,12 @@ Task<Status> BackingDevice::write_superblock_now() {
     const Status flushed = co_await flush_all();
     if (!flushed.ok()) co_return flushed;
   }
-  io::BufferPool::Buffer block = co_await blocks_.take(superblock_bytes);
+  io::BufferPool::Buffer block = co_await blocks_->take(superblock_bytes);
   // The content as of now covers everybody who asked so far.
   const std::uint64_t covers = superblock_wanted_;
   serialise(superblock_, block.bytes());
   const std::uint32_t flags = superblock_.flags;
+  const GenerationSet generations = superblock_.generations;
   const io::Durability durability =
       options_.md_flushes ? io::Durability::stable : io::Durability::cached;
   const Bytes bytes = block.bytes();
@@ -224,6 +232,7 @@ Task<Status> BackingDevice::write_superblock_now() {
   if (!written.ok()) co_return written;
   superblock_written_ = covers;
   flags_on_media_ = flags;
+  generations_on_media_ = generations;
   co_return written;
 }
 
@@ -255,7 +264,7 @@ Task<Status> BackingDevice::write_changed(std::size_t first, std::size_t count) 
 
 Task<Status> BackingDevice::write_run(std::size_t first, std::size_t count) {
   const std::size_t size = count * Bitmap::page_bytes_count;
-  io::BufferPool::Buffer block = co_await blocks_.take(size);
+  io::BufferPool::Buffer block = co_await blocks_->take(size);
   if (first + count > bitmap_.pages()) co_return Status();  // it shrank meanwhile
   for (std::size_t i = 0; i < count; ++i) {
     copy_bytes(block.bytes().subspan(i * Bitmap::page_bytes_count), bitmap_.page(first + i));
@@ -273,6 +282,7 @@ Task<Status> BackingDevice::write_run(std::size_t first, std::size_t count) {
 }
 
 Task<Status> BackingDevice::write_changed_bitmap_pages() {
+  if (leaving_) co_return Status(Fault::no_disk, "bitmap");
   const Use use(*this);
   for (std::size_t first = 0; first < bitmap_.pages(); first += pages_per_write) {
     if (bitmap_.changed_pages() == 0 && page_turns_.empty()) break;
@@ -308,17 +318,22 @@ Task<Status> BackingDevice::close() {
   co_return co_await write_superblock();
 }
 
-Task<Status> BackingDevice::retire() {
-  retiring_ = true;
-  released_.notify_all();
-  transaction_done_.notify_all();
+Task<void> BackingDevice::nobody_inside() {
   while (users_ != 0) {
     io::Event::Wait wait(unused_);
     co_await wait;
   }
+}
+
+Task<Status> BackingDevice::retire() {
+  retiring_ = true;
+  released_.notify_all();
+  transaction_done_.notify_all();
+  co_await nobody_inside();
   const Status closed = co_await close();
-  data_.reset();
-  meta_.reset();
+  // Who came meanwhile is still writing.
+  co_await nobody_inside();
+  co_await leave_disks();
   bitmap_ = Bitmap(BlockCount(0));
   co_return closed;
 }

@@ -153,7 +153,9 @@ Task<Connection::End> Connection::one_link(SocketPair sockets) {
   link_tasks_.start(send_loop(Socket::data));
   link_tasks_.start(send_loop(Socket::meta));
   const std::optional<End> failed = co_await shake_hands();
-  if (!failed) {
+  // The peer hears of no generation that is not on media (G3).
+  if (!failed) co_await resource_.generations_settled();
+  if (!failed && !link_->failed()) {
     established_ = true;
     reached = true;
     resource_.connection_changed(ConnectionState::wf_report_params);
@@ -169,7 +171,7 @@ Task<Connection::End> Connection::one_link(SocketPair sockets) {
     fail(broken ? ConnectionState::protocol_error : ConnectionState::network_failure,
          status.where());
   } else {
-    if (*failed == End::stand_alone) go_stand_alone_ = true;
+    if (failed && *failed == End::stand_alone) go_stand_alone_ = true;
     fail(ConnectionState::network_failure, "handshake");
   }
   co_await clean_up_link();

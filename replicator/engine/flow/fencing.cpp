@@ -159,9 +159,10 @@ AdminResult Resource::resume_io(std::uint32_t number) {
   return AdminResult(static_cast<std::int32_t>(change(*target, delta, false)));
 }
 
-void Resource::give_up_waiting() noexcept {
+void Resource::give_up_waiting() {
   handlers_.stop();
   io_given_up_ = true;
+  limit_patience_with_disks();
   changed.notify_all();
 }
 

@@ -112,6 +112,7 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
   const auto went = [](DiskState from, DiskState to) {
     return from >= DiskState::inconsistent && to < DiskState::inconsistent;
   };
+  if (went(before.disk, next.disk)) volume.disk_went();
   if (went(before.disk, next.disk) || went(before.peer_disk, next.peer_disk)) ++volume.disks_lost_;
   // A resync ends with the state it belongs to, whoever ended that.
   if (!is_syncing(next.connection)) retire_resync(volume);
@@ -295,10 +296,13 @@ Task<void> Resource::drop_disk(Volume& volume) {
 }
 
 Task<void> Resource::give_back_disk(Volume& volume) {
+  if (volume.undo_) volume.backing_->needs(volume.undo_->memory());
   const Status closed = co_await volume.backing_->retire();
   if (!closed.ok()) {
     log::warning("{}/{} last meta data write failed: {}", name_, volume.number(),
                  text(closed.fault()));
+    // What it took of the peer may not be on media (E5).
+    if (connection_) connection_->disk_lost();
   }
   // Writes that the peer has not made stable still hold its activity log.
   std::erase_if(volume.retired_disks_, [](const auto& old) { return old->forgotten(); });
@@ -348,6 +352,13 @@ Task<void> Resource::after_connection_loss() {
   }
   co_await settled();
   fence_after_loss();
+}
+
+Task<void> Resource::generations_settled() {
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
+    const Status settled = co_await volume->generation_settled();
+    static_cast<void>(settled);  // without its disk a volume has none to tell
+  }
 }
 
 void Resource::start_resync(Volume& volume, bool source) {

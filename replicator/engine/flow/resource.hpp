@@ -78,6 +78,12 @@ class Resource {
   AdminResult delete_volume(std::uint32_t number);
   Task<AdminResult> attach(std::uint32_t number, BackingConfig backing, DiskOptions options);
   Task<AdminResult> detach(std::uint32_t number, bool force);
+  // The part of a forced detach that takes no turn: whoever waits for the disk, which may be
+  // another command, goes on without it.
+  void force_disk_off(std::uint32_t number);
+  // Before everything goes down: from here on a disk that hangs is given up after a while (L4).
+  void limit_patience_with_disks();
+  void lift_limit_of_patience();  // it did not go down
   Task<AdminResult> connect(PeerConfig peer, NetOptions options, std::string peer_name);
   Task<AdminResult> disconnect(bool force);
   Task<AdminResult> set_role(Role role, bool force);
@@ -97,7 +103,7 @@ class Resource {
   AdminResult resume_io(std::uint32_t number);
   // For the end of the daemon: from here on nobody waits for a handler, for the peer to be fenced
   // or for an administrator; suspended requests are answered with errors.
-  void give_up_waiting() noexcept;
+  void give_up_waiting();
   [[nodiscard]] bool suspended_io_given_up() const noexcept { return io_given_up_; }
   // Everything down: demote, disconnect, detach. Volumes stay, unconfigured.
   Task<AdminResult> down();
@@ -157,6 +163,7 @@ class Resource {
   void connection_changed(ConnectionState state);
   void local_disk_failed(Volume& volume);
   Task<void> after_connection_loss();
+  Task<void> generations_settled();
   Task<bool> flush_disks();
   [[nodiscard]] WriteOrdering write_ordering() const noexcept;
   void start_resync(Volume& volume, bool source);
@@ -232,6 +239,7 @@ class Resource {
   Task<void> run_connection_handler(const char* handler);
   [[nodiscard]] const PeerConfig* peer_config() const noexcept;
   Task<void> drop_disk(Volume& volume);
+  void disk_hangs(Volume& volume);
   Task<void> give_back_disk(Volume& volume);
   Task<Status> settle_promotion(Volume& volume, bool forced);
   Task<StateCode> demote_volume(Volume& volume);

@@ -80,8 +80,9 @@ Task<AdminResult> Resource::attach(std::uint32_t number, BackingConfig backing,
   attaching.disk(DiskState::attaching);
   const StateCode begun = change(*target, attaching, false);
   if (static_cast<int>(begun) < 1) co_return AdminResult(static_cast<std::int32_t>(begun));
+  BackingDevice** const opening = &target->opening_;
   Result<std::unique_ptr<BackingDevice>> opened =
-      co_await BackingDevice::open(world_, backing, options);
+      co_await BackingDevice::open(world_, backing, options, opening);
   if (!opened) {
     const Status status = opened.error();
     StateDelta diskless;
@@ -93,6 +94,7 @@ Task<AdminResult> Resource::attach(std::uint32_t number, BackingConfig backing,
   target->backing_->starved = [this] {
     if (connection_) connection_->close_epoch();
   };
+  target->backing_->hangs = [this, target] { disk_hangs(*target); };
   target->backing_config_ = std::move(backing);
   target->disk_options_ = std::move(options);
   co_return co_await finish_attach(*target);
@@ -100,6 +102,7 @@ Task<AdminResult> Resource::attach(std::uint32_t number, BackingConfig backing,
 
 // The disk is open and its meta data is read: what is it worth (docs/metadata.md#attach)?
 Task<AdminResult> Resource::finish_attach(Volume& target) {
+  target.generations_read();
   const Superblock& superblock = target.backing_->superblock();
   target.crashed_primary_ = target.backing_->crashed_primary();
   target.attach_state_ = state_from_superblock(superblock.flags, target.disk_options_.fencing);
@@ -150,6 +153,8 @@ Task<AdminResult> Resource::refuse_attach(Volume& target, std::int32_t code, con
 }
 
 Task<AdminResult> Resource::detach(std::uint32_t number, bool force) {
+  // What has the turn may be waiting for this very disk.
+  if (force) force_disk_off(number);
   io::Semaphore::Take turn(admin_, 1);
   co_await turn;
   Volume* target = volume(number);
@@ -389,11 +394,14 @@ Task<AdminResult> Resource::outdate(std::uint32_t number) {
 }
 
 Task<AdminResult> Resource::down() {
+  limit_patience_with_disks();
   io::Semaphore::Take turn(admin_, 1);
   co_await turn;
+  limit_patience_with_disks();  // an attach may have had the turn
   if (role_ == Role::primary) {
     AdminResult demoted = co_await demote();
     if (!demoted.ok()) {
+      lift_limit_of_patience();
       demoted.info.emplace_back("failed to demote");
       co_return demoted;
     }

@@ -159,10 +159,6 @@ Task<Status> Resource::settle_promotion(Volume& volume, bool forced) {
   }
   if (connection_) connection_->options().discard_my_data = false;
   volume.peer_.we_discard = false;
-  if (connection_ && connection_->established()) {
-    connection_->send_uuids(volume);
-    connection_->send_state(volume);
-  }
   if (volume.has_disk()) {
     const std::uint64_t reached = volume.generation_changes_;
     const Status written = co_await volume.backing_->write_superblock();
@@ -171,6 +167,11 @@ Task<Status> Resource::settle_promotion(Volume& volume, bool forced) {
       co_return written;
     }
     volume.generation_stable_ = std::max(volume.generation_stable_, reached);
+  }
+  // Not before: what the peer knows of and this disk does not, nobody would have after a crash.
+  if (connection_ && connection_->established()) {
+    connection_->send_uuids(volume);
+    connection_->send_state(volume);
   }
   volume.role_settled_ = true;
   changed.notify_all();

@@ -19,7 +19,7 @@ UndoLog::UndoLog(UndoStore& store, UndoHeader header, UndoLimits limits,
       limits_(limits),
       file_(std::move(file)),
       kept_(header_.blocks()),
-      buffers_(arena_bytes, false) {}
+      buffers_(std::make_shared<io::BufferPool>(arena_bytes, false)) {}
 
 Task<Result<std::unique_ptr<UndoLog>>> UndoLog::begin(UndoStore& store, UndoHeader header,
                                                       UndoLimits limits) {
@@ -69,7 +69,7 @@ Task<Result<std::unique_ptr<UndoLog>>> UndoLog::resume(UndoStore& store, std::st
 }
 
 Task<Status> UndoLog::write_header() {
-  io::BufferPool::Buffer block = co_await buffers_.take(undo_header_bytes);
+  io::BufferPool::Buffer block = co_await buffers_->take(undo_header_bytes);
   encode(header_, block.bytes());
   io::Op op;
   file_->write(op, ByteOffset(0), block.bytes(), io::Durability::stable);
@@ -79,7 +79,7 @@ Task<Status> UndoLog::write_header() {
 }
 
 Task<Status> UndoLog::load_bitmap() {
-  io::BufferPool::Buffer block = co_await buffers_.take(Bitmap::page_bytes_count);
+  io::BufferPool::Buffer block = co_await buffers_->take(Bitmap::page_bytes_count);
   for (std::size_t page = 0; page < kept_.pages(); ++page) {
     io::Op op;
     file_->read(op, header_.bitmap_at() + ByteCount(page * Bitmap::page_bytes_count),
@@ -141,7 +141,7 @@ Task<void> UndoLog::keep(BackingDevice& disk, ByteRange range) {
 
 // The last block of a device may be short: its rest is zeroes.
 Task<void> UndoLog::copy(BackingDevice& disk, ByteRange run) {
-  io::BufferPool::Buffer buffer = co_await buffers_.take(run.length.value());
+  io::BufferPool::Buffer buffer = co_await buffers_->take(run.length.value());
   const std::uint64_t there =
       std::min(run.length.value(), header_.device.value() - run.begin.value());
   fill_bytes(buffer.bytes().subspan(there), std::byte{0});
@@ -199,7 +199,7 @@ Task<Status> UndoLog::write_bitmap_pages(ByteRange run) {
   for (std::size_t page = Bitmap::page_of(run.begin); page <= last; ++page) {
     if (!kept_.page_changed(page)) continue;
     kept_.page_written(page);
-    io::BufferPool::Buffer block = co_await buffers_.take(Bitmap::page_bytes_count);
+    io::BufferPool::Buffer block = co_await buffers_->take(Bitmap::page_bytes_count);
     copy_bytes(block.bytes(), kept_.page(page));
     io::Op op;
     file_->write(op, header_.bitmap_at() + ByteCount(page * Bitmap::page_bytes_count),

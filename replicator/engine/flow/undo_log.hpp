@@ -43,6 +43,8 @@ class UndoLog {
   Task<std::string> finish();
 
   [[nodiscard]] bool recording() const noexcept { return recording_; }
+  // Into which old content is read.
+  [[nodiscard]] std::shared_ptr<void> memory() const noexcept { return buffers_; }
   [[nodiscard]] const UndoHeader& header() const noexcept { return header_; }
   [[nodiscard]] ByteCount kept() const noexcept {
     return ByteCount(kept_.weight().value() * block_bytes);
@@ -65,7 +67,7 @@ class UndoLog {
   UndoLimits limits_;
   std::unique_ptr<io::Disk> file_;
   Bitmap kept_;
-  io::BufferPool buffers_;
+  std::shared_ptr<io::BufferPool> buffers_;
   bool recording_ = true;
 
   io::RangeLock turns_;

@@ -110,20 +110,6 @@ void Volume::data_io_failed(const char* what, std::int32_t error, ByteRange rang
   resource_.change(*this, delta, true);
 }
 
-Task<Status> Volume::generation_settled() {
-  while (generation_stable_ != generation_changes_ && has_disk()) {
-    const std::uint64_t reached = generation_changes_;
-    const Status written = co_await backing_->write_superblock();
-    if (!written.ok()) {
-      // The disk can't keep a promise any more.
-      resource_.local_disk_failed(*this);
-      co_return written;
-    }
-    if (generation_stable_ < reached) generation_stable_ = reached;
-  }
-  co_return Status();
-}
-
 PacingOptions Volume::pacing() const noexcept {
   PacingOptions options;
   options.resync_rate = disk_options_.resync_rate;

@@ -207,8 +207,13 @@ class Volume final : public io::BlockDevice {
   [[nodiscard]] bool keeps_undo(ByteRange range) const noexcept;
   Task<void> keep_old(ByteRange range);
   Task<void> finish_undo();
-  // G3: done when the current generation identifier is on media.
+  // G3 (volume_generation.cpp). Done when the current generation identifier is on media, or when
+  // there is no disk; for what only this disk has taken, an error in that case.
   Task<Status> generation_settled();
+  Task<Status> generation_on_media();
+  // A generation that never got on media goes with the disk: nothing was answered in it.
+  void disk_went() noexcept;
+  void generations_read() noexcept;
 
   Resource& resource_;
   std::uint32_t number_;
@@ -218,7 +223,8 @@ class Volume final : public io::BlockDevice {
   ByteCount size_;
   std::unique_ptr<BackingDevice> backing_;
   std::vector<std::unique_ptr<BackingDevice>>
-      retired_disks_;  // given back; something still refers to them
+      retired_disks_;                 // given back; something still refers to them
+  BackingDevice* opening_ = nullptr;  // while an attach reads its meta data
   BackingConfig backing_config_;
   DiskOptions disk_options_;
   // Of an Inconsistent disk: what the bitmap leaves out is good, since the peer's has been merged.
@@ -238,6 +244,11 @@ class Volume final : public io::BlockDevice {
   bool generation_owed_ = false;          // a new current UUID waits until I/O resumes
   std::uint64_t generation_changes_ = 0;  // rotations in memory …
   std::uint64_t generation_stable_ = 0;   // … and how many of them are on media
+  struct Unsettled {
+    std::uint64_t current = 0;
+    GenerationSet before;
+  };
+  std::optional<Unsettled> unsettled_;  // of the disk that went
   PeerVolume peer_;
   std::optional<PeerAccount> told_;  // by the peer since they were last connected; for people
   GenerationSet noted_generations_;  // as the journal knows them

@@ -53,7 +53,7 @@ Task<Status> Volume::read_somewhere(ByteRange range, Bytes into) {
     }
     if (local) {
       const Status status = co_await read_local(range, into);
-      if (status.ok()) co_return status;
+      if (status.ok() || status.fault() == Fault::memory_held) co_return status;
       local_failed = true;
       continue;
     }
@@ -94,6 +94,7 @@ Task<Status> Volume::read_local(ByteRange range, Bytes into) {
   if (moved >= 0) co_return Status();
   mark_out_of_sync(range);
   data_io_failed("read", moved, range);
+  if (io::HeldMemory::holds(into)) co_return Status(Fault::memory_held, "read");
   co_return Status(Fault::io_error, "read", -moved);
 }
 
@@ -172,7 +173,7 @@ Task<Status> Volume::flush_both() {
   if (!here && !kept_there(there, decided)) co_return Status(Fault::no_good_data, "flush");
   if (state_.connection == ConnectionState::ahead) co_await peer_knows_it_is_behind();
   if (there) co_return Status();
-  co_return co_await generation_settled();
+  co_return co_await generation_on_media();
 }
 
 }  // namespace replicator

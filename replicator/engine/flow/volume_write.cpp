@@ -308,7 +308,7 @@ Task<Status> Volume::answered(bool here, bool there) {
   const Status thaw = co_await thawed();
   if (!thaw.ok()) co_return thaw;
   if (there || sabotage(Sabotage::answer_before_generation)) co_return Status();
-  co_return co_await generation_settled();
+  co_return co_await generation_on_media();
 }
 
 }  // namespace replicator

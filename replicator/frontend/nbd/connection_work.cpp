@@ -22,14 +22,16 @@ Task<void> Connection::work(Slot& slot) {
         co_await streaming;
         continue;
       }
-      slot.buffer = environment_.pool.try_take(slot.request.length);
-      if (!slot.buffer) {
-        io::BufferPool::Buffer buffer = co_await environment_.pool.take(slot.request.length);
-        slot.buffer = std::move(buffer);
-      }
-      const Bytes into = slot.buffer.bytes();
-      const Status result = co_await device.read(range, into);
-      status = result;
+      do {
+        slot.buffer = environment_.pool.try_take(slot.request.length);
+        if (!slot.buffer) {
+          io::BufferPool::Buffer buffer = co_await environment_.pool.take(slot.request.length);
+          slot.buffer = std::move(buffer);
+        }
+        const Bytes into = slot.buffer.bytes();
+        const Status result = co_await device.read(range, into);
+        status = result;
+      } while (status.fault() == Fault::memory_held);
     } else if (command == Command::write) {
       const ConstBytes data = slot.buffer.bytes();
       const Status result = co_await device.write(range, data, stable);
@@ -85,6 +87,11 @@ Task<void> Connection::stream_read(Slot& slot) {
     const ByteRange range = range_of(part_of(whole, begin, slot.payload));
     const Bytes into = slot.buffer.bytes().first(slot.payload);
     const Status status = co_await environment_.device.read(range, into);
+    if (status.fault() == Fault::memory_held) {
+      io::BufferPool::Buffer other = co_await environment_.pool.take(session_.piece_bytes);
+      slot.buffer = std::move(other);
+      continue;
+    }
     if (!status.ok()) {
       slot.payload = 0;
       // Once the head has said "success", closing is the only way left to say that it is not so.
