@@ -347,8 +347,8 @@ Duties after_change(const VolumeState& o, const VolumeState& n,
       n.peer_disk < D::inconsistent || n.peer_disk == D::d_unknown || n.peer_disk == D::outdated;
   const bool lost_peer_data =
       (had_peer_data && lost) ||
-      (o.peer_disk == D::d_unknown &&
-       (n.peer_disk == D::diskless || n.peer_disk == D::failed || n.peer_disk == D::outdated));
+      (o.peer_disk == D::d_unknown && (n.peer_disk == D::diskless || n.peer_disk == D::attaching ||
+                                       n.peer_disk == D::failed || n.peer_disk == D::outdated));
   const bool primary_somewhere = n.role == Role::primary || n.peer_role == Role::primary;
   const bool may_rotate = context.bitmap_uuid == 0 && n.disk == D::up_to_date;
   if (lost_peer_data && primary_somewhere && may_rotate) {

@@ -111,7 +111,12 @@ Task<AdminResult> Resource::finish_attach(Volume& target) {
                         !target.peer_has_newer_) ||
                        target.state_.role != Role::primary ||
                        target.state_.peer_disk == DiskState::up_to_date;
-  if (!current) {
+  // The peer holds what this disk lacks, and has begun no generation for it, as the disk was being
+  // attached when they met: the handshake would take both for equal (G1).
+  const bool passed_by =
+      target.state_.role == Role::primary && target.peer_has_newer_ && target.peer_.uuids &&
+      same_generation(target.peer_.uuids->current, superblock.generations.current);
+  if (!current || passed_by) {
     co_return co_await refuse_attach(target, admin_data_not_current,
                                      "the disk holds another generation than the data in use");
   }
