@@ -163,6 +163,7 @@ class Volume final : public io::BlockDevice {
   struct Current {
     bool here;
     bool there;
+    std::uint64_t generation;  // how many have begun
   };
   [[nodiscard]] Current current() const noexcept;
   // What only an Inconsistent disk has would be overwritten by its resync (S6).

@@ -193,6 +193,7 @@ Volume::Current Volume::current() const noexcept {
   Current now;
   now.here = state_.disk == DiskState::up_to_date;
   now.there = state_.peer_disk == DiskState::up_to_date;
+  now.generation = generation_changes_;
   return now;
 }
 
@@ -292,8 +293,10 @@ Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current deci
   underway.sent = nullptr;
   connection.log().finish(entry, local_ok);
   const bool here = kept_here(local_ok, decided);
+  // This disk went on alone before it failed: without the write, and to overwrite the peer's (D1).
+  const bool passed_by = generation_changes_ != decided.generation || generation_owed_;
   // A peer that is being resynced has it as well, and that lets the generation stand.
-  const bool there = here ? mirrored : kept_there(mirrored, decided);
+  const bool there = here ? mirrored : !passed_by && kept_there(mirrored, decided);
   co_return co_await answered(here, there);
 }
 

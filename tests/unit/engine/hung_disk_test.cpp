@@ -287,5 +287,25 @@ TEST_F(HungDiskTest, a_late_write_does_not_survive_the_resync) {
   EXPECT_EQ(content[0], std::byte{0x72});
 }
 
+// The peer has it and is gone, and this disk has begun a generation without it (D1).
+TEST_F(HungDiskTest, a_write_that_the_disk_passed_by_is_not_answered) {
+  disk.disk_timeout_tenths = 50;
+  primary();
+  sim::DiskFault fault;
+  fault.kinds = sim::bit(sim::DiskOp::write);
+  fault.where = ByteRange(ByteOffset(8192), ByteCount(4096));
+  fault.stuck = true;
+  ASSERT_TRUE(write(pair_.n1, 0, 4096, 0x80).ok());
+  pair_.n1.disk().inject(fault);
+  fill_bytes(data_, std::byte{0x81});
+  Task<Status> writing =
+      volume(pair_.n1).write(ByteRange(ByteOffset(8192), ByteCount(4096)), data_, false);
+  start(pair_.n1, writing);
+  run_for(Duration::seconds(1));
+  ASSERT_EQ(pair_.run(resource(pair_.n2).disconnect(false)).code, 0);
+  ASSERT_TRUE(done_within(writing, Duration::seconds(8)));
+  EXPECT_FALSE(writing.take().ok());
+}
+
 }  // namespace
 }  // namespace replicator
