@@ -78,4 +78,9 @@ std::uint64_t effective_size_sectors(std::uint64_t own, std::uint64_t peer,
   return user != 0 && user <= size ? user : size;
 }
 
+std::uint64_t size_in_use_sectors(std::uint64_t effective, std::uint64_t last_agreed,
+                                  std::uint64_t used) noexcept {
+  return std::min(effective, std::max(last_agreed, used));
+}
+
 }  // namespace replicator

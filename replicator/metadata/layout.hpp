@@ -47,4 +47,9 @@ MetadataLayout place_metadata(MetaDiskIndex index, std::uint64_t data_capacity,
 std::uint64_t effective_size_sectors(std::uint64_t own, std::uint64_t peer,
                                      std::uint64_t last_agreed, std::uint64_t user) noexcept;
 
+// Of a disk that is attached to a device in use through the peer: it may shrink what is offered,
+// not grow what is used; that takes both nodes.
+std::uint64_t size_in_use_sectors(std::uint64_t effective, std::uint64_t last_agreed,
+                                  std::uint64_t used) noexcept;
+
 }  // namespace replicator

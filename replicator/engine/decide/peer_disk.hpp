@@ -1,6 +1,6 @@
 // What to believe of the disk that the peer reports, given what we know that its report doesn't
 // say yet. Pure. G1: a disk that waits for a resync is never taken for current data.
-// Normative: docs/handshake.md.
+// Normative: docs/protocol.md#state-word.
 #pragma once
 
 #include "protocol/states.hpp"

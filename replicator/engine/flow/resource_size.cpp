@@ -4,7 +4,6 @@
 //   hears
 //           of it before the first request that needs it
 // Normative: docs/operations.md#resize, docs/metadata.md#write-orders.
-#include <algorithm>
 #include <utility>
 
 #include "base/log.hpp"
@@ -33,12 +32,12 @@ Task<Status> Resource::determine_size(Volume& target) {
       target.peer_.sizes ? target.peer_.sizes->disk_sectors : std::uint64_t{0};
   const std::uint64_t user = target.disk_options_.size_sectors;
   const std::uint64_t last = superblock.la_size_sectors;
-  std::uint64_t next = effective_size_sectors(own, peer, last, user);
+  const std::uint64_t offered = effective_size_sectors(own, peer, last, user);
   // In use through the peer, the device grows when both know of it: a link that goes meanwhile must
   // not leave the peer with less than what is in use here (P4).
   const std::uint64_t used = to_sectors(target.size_).value();
   const bool in_use = used != 0 && target.state_.connection >= C::connected;
-  if (in_use && next > used) next = std::max(last, used);
+  const std::uint64_t next = in_use ? size_in_use_sectors(offered, last, used) : offered;
   if (user > own) {
     co_return Status(Fault::too_small, "the configured size exceeds the disk");
   }

@@ -122,7 +122,8 @@ std::uint32_t TransferLog::close_epoch() {
 
 bool TransferLog::all_answered(const Epoch& epoch) noexcept {
   std::uint32_t seen = 0;
-  for (MirroredWrite* entry = log_.first(); entry != nullptr; entry = log_.next(*entry)) {
+  MirroredWrite* entry = log_.first();
+  for (; entry != nullptr && entry->epoch <= epoch.number; entry = log_.next(*entry)) {
     if (entry->epoch != epoch.number || entry->epoch_stable) continue;
     if (!answered_as_promised(entry->terms, entry->answer)) return false;
     ++seen;

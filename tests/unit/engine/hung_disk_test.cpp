@@ -51,6 +51,14 @@ class HungDiskTest : public EngineTest {
     const sim::World::As as(pair_.world, node.id());
     task.start();
   }
+  // By the application of n1; it may take its time.
+  Task<Status> start_write(std::uint64_t at, unsigned value) {
+    fill_bytes(data_, static_cast<std::byte>(value));
+    Task<Status> writing =
+        volume(pair_.n1).write(ByteRange(ByteOffset(at), ByteCount(4096)), data_, false);
+    start(pair_.n1, writing);
+    return writing;
+  }
   alignas(4096) std::array<std::byte, 4096> data_{};
 
   // Late operations end; then the disk is as good as any other that was away.
@@ -85,10 +93,7 @@ TEST_F(HungDiskTest, a_write_that_hangs_is_answered_from_the_peer_after_disk_tim
 TEST_F(HungDiskTest, without_disk_timeout_everybody_waits) {
   primary();
   hang(pair_.n1);
-  fill_bytes(data_, std::byte{1});
-  Task<Status> writing =
-      volume(pair_.n1).write(ByteRange(ByteOffset(0), ByteCount(4096)), data_, false);
-  start(pair_.n1, writing);
+  Task<Status> writing = start_write(0, 1);
   EXPECT_FALSE(done_within(writing, Duration::seconds(300)));
   EXPECT_EQ(name(volume(pair_.n1).state().disk), "UpToDate");
   answer_again(pair_.n1);
@@ -99,10 +104,7 @@ TEST_F(HungDiskTest, without_disk_timeout_everybody_waits) {
 TEST_F(HungDiskTest, disk_timeout_counts_when_it_is_set_later) {
   primary();
   hang(pair_.n1);
-  fill_bytes(data_, std::byte{1});
-  Task<Status> writing =
-      volume(pair_.n1).write(ByteRange(ByteOffset(0), ByteCount(4096)), data_, false);
-  start(pair_.n1, writing);
+  Task<Status> writing = start_write(0, 1);
   run_for(Duration::seconds(5));
   DiskOptions options = volume(pair_.n1).disk_options();
   options.disk_timeout_tenths = 20;
@@ -120,10 +122,7 @@ TEST_F(HungDiskTest, a_pause_of_the_process_is_not_blamed_on_the_disk) {
   disk.disk_timeout_tenths = 5;
   primary();
   hang(pair_.n1);
-  fill_bytes(data_, std::byte{1});
-  Task<Status> writing =
-      volume(pair_.n1).write(ByteRange(ByteOffset(0), ByteCount(4096)), data_, false);
-  start(pair_.n1, writing);
+  Task<Status> writing = start_write(0, 1);
   run_for(Duration::milliseconds(100));
   pair_.world.pause(pair_.n1.id(), pair_.world.now() + Duration::seconds(8));
   answer_again(pair_.n1);
@@ -205,10 +204,7 @@ TEST_F(HungDiskTest, the_activity_log_hangs) {
 TEST_F(HungDiskTest, detach_force_frees_who_waits) {
   primary();
   hang(pair_.n1);
-  fill_bytes(data_, std::byte{0x61});
-  Task<Status> writing =
-      volume(pair_.n1).write(ByteRange(ByteOffset(0), ByteCount(4096)), data_, false);
-  start(pair_.n1, writing);
+  Task<Status> writing = start_write(0, 0x61);
   Task<AdminResult> plain = resource(pair_.n1).detach(0, false);
   start(pair_.n1, plain);
   EXPECT_FALSE(done_within(plain, Duration::seconds(100)));
@@ -297,10 +293,7 @@ TEST_F(HungDiskTest, a_write_that_the_disk_passed_by_is_not_answered) {
   fault.stuck = true;
   ASSERT_TRUE(write(pair_.n1, 0, 4096, 0x80).ok());
   pair_.n1.disk().inject(fault);
-  fill_bytes(data_, std::byte{0x81});
-  Task<Status> writing =
-      volume(pair_.n1).write(ByteRange(ByteOffset(8192), ByteCount(4096)), data_, false);
-  start(pair_.n1, writing);
+  Task<Status> writing = start_write(8192, 0x81);
   run_for(Duration::seconds(1));
   ASSERT_EQ(pair_.run(resource(pair_.n2).disconnect(false)).code, 0);
   ASSERT_TRUE(done_within(writing, Duration::seconds(8)));

@@ -107,6 +107,14 @@ TEST(layout, effective_size) {
   }
 }
 
+// A disk that has become smaller than what was agreed is still found out by its effective size.
+TEST(layout, size_in_use) {
+  EXPECT_EQ(size_in_use_sectors(2000, 1000, 1000), 1000U);
+  EXPECT_EQ(size_in_use_sectors(2000, 1500, 1000), 1500U);
+  EXPECT_EQ(size_in_use_sectors(800, 1000, 1000), 800U);
+  EXPECT_EQ(size_in_use_sectors(1200, 1500, 1000), 1200U);
+}
+
 // Every placement is accepted by the check that attach makes, and no other.
 TEST(layout, the_geometry_check_agrees) {
   const std::uint64_t capacity = 2097152;
