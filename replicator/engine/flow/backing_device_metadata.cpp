@@ -246,11 +246,12 @@ Task<Status> BackingDevice::write_pages(std::size_t first, std::size_t count) {
   co_return co_await write_changed(first, count);
 }
 
-// The caller has the turn.
+// The caller has the turn. P6: what is written at once fits the scratch memory, however long the
+// run.
 Task<Status> BackingDevice::write_changed(std::size_t first, std::size_t count) {
   for (std::size_t at = first; at < std::min(first + count, bitmap_.pages()); ++at) {
     if (!bitmap_.page_changed(at)) continue;
-    const std::size_t end = std::min(first + count, bitmap_.pages());
+    const std::size_t end = std::min({first + count, bitmap_.pages(), at + pages_per_write});
     std::size_t stop = at + 1;
     while (stop < end && bitmap_.page_changed(stop))
       ++stop;

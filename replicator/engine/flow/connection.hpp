@@ -272,7 +272,7 @@ class Connection {
   void decide_conflict(Volume& volume, ByteRange mine, const DataHeader& header, ByteRange theirs);
   Task<void> wait_for_loser(Volume& volume, std::uint64_t winner, PeerEpochs::Epoch& epoch);
   Task<void> prove_epochs();
-  Task<void> prove_epoch(std::uint32_t epoch);
+  Task<void> prove_epoch(std::uint64_t epoch);
   Task<bool> resolve_conflict(Volume& volume, DataHeader header, ByteRange range,
                               PeerEpochs::Epoch& epoch);
   void peer_write_done(Volume& volume, const DataHeader& header, ByteRange range,

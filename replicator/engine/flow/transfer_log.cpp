@@ -8,7 +8,16 @@
 
 namespace replicator {
 
-TransferLog::TransferLog(std::uint32_t capacity) : slots_(capacity), reuse_(capacity, 0) {
+namespace {
+
+std::uint32_t on_the_wire(std::uint64_t epoch) noexcept {
+  return static_cast<std::uint32_t>(epoch);
+}
+
+}  // namespace
+
+TransferLog::TransferLog(std::uint32_t capacity, std::uint64_t first_epoch)
+    : slots_(capacity), reuse_(capacity, 0), current_epoch_(first_epoch) {
   free_.reserve(capacity);
   for (std::uint32_t index = capacity; index > 0; --index)
     free_.push_back(index - 1);
@@ -117,7 +126,7 @@ std::uint32_t TransferLog::close_epoch() {
   open_writes_ = 0;
   open_conflict_ = false;
   ++epochs_closed_;
-  return current_epoch_++;
+  return on_the_wire(current_epoch_++);
 }
 
 bool TransferLog::all_answered(const Epoch& epoch) noexcept {
@@ -132,7 +141,7 @@ bool TransferLog::all_answered(const Epoch& epoch) noexcept {
 }
 
 void TransferLog::end_oldest() {
-  const std::uint32_t number = closed_.front().number;
+  const std::uint64_t number = closed_.front().number;
   MirroredWrite* entry = log_.first();
   while (entry != nullptr && entry->epoch <= number) {
     MirroredWrite* next = log_.next(*entry);
@@ -150,11 +159,13 @@ void TransferLog::end_oldest() {
 
 bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
   // Proven otherwise, and acknowledged late.
-  if (proven_ != 0 && number <= proven_) return true;
+  const auto since_proven = static_cast<std::int32_t>(number - on_the_wire(proven_));
+  if (proven_ != 0 && since_proven <= 0) return true;
+  const auto acknowledged = [&](const Epoch& epoch) { return on_the_wire(epoch.number) == number; };
   std::size_t at = 0;
-  while (at < closed_.size() && closed_[at].number != number && closed_[at].conflict)
+  while (at < closed_.size() && !acknowledged(closed_[at]) && closed_[at].conflict)
     ++at;
-  if (at == closed_.size() || closed_[at].number != number || closed_[at].writes != set_size) {
+  if (at == closed_.size() || !acknowledged(closed_[at]) || closed_[at].writes != set_size) {
     return false;
   }
   for (std::size_t i = 0; i <= at; ++i) {
@@ -163,22 +174,23 @@ bool TransferLog::barrier_ack(std::uint32_t number, std::uint32_t set_size) {
   for (std::size_t i = 0; i <= at; ++i)
     end_oldest();
   drop_empty_epochs();
+  proven_ = 0;  // acknowledgements come in order
   return true;
 }
 
-std::uint32_t TransferLog::unacknowledgeable() noexcept {
+std::uint64_t TransferLog::unacknowledgeable() noexcept {
   if (closed_.empty() || !closed_.front().conflict || !all_answered(closed_.front())) return 0;
   return closed_.front().number;
 }
 
-const MirroredWrite* TransferLog::one_of(std::uint32_t epoch) noexcept {
+const MirroredWrite* TransferLog::one_of(std::uint64_t epoch) noexcept {
   MirroredWrite* entry = log_.first();
   while (entry != nullptr && (entry->epoch != epoch || entry->epoch_stable))
     entry = log_.next(*entry);
   return entry;
 }
 
-void TransferLog::prove(std::uint32_t epoch) {
+void TransferLog::prove(std::uint64_t epoch) {
   if (unacknowledgeable() != epoch) return;
   proven_ = epoch;
   end_oldest();

@@ -26,7 +26,7 @@ struct MirroredWrite : ListNode {
   ActivityHold hold;
   SendMark mark;
   std::uint64_t block_id = 0;
-  std::uint32_t epoch = 0;
+  std::uint64_t epoch = 0;
   std::uint32_t disks_lost = 0;  // of the volume, when the write was made
   WriteTerms terms;
   PeerAnswer answer = PeerAnswer::pending;
@@ -43,7 +43,8 @@ struct MirroredWrite : ListNode {
 
 class TransferLog {
  public:
-  explicit TransferLog(std::uint32_t capacity);
+  // Epochs are counted in 64 bits; their numbers on the wire, 32, begin again within days.
+  explicit TransferLog(std::uint32_t capacity, std::uint64_t first_epoch = 1);
   TransferLog(const TransferLog&) = delete;
   TransferLog& operator=(const TransferLog&) = delete;
 
@@ -75,11 +76,11 @@ class TransferLog {
   bool barrier_ack(std::uint32_t number, std::uint32_t set_size);
   // The oldest closed epoch, when it may be one of those and waits for nothing but its barrier ack;
   // 0: there is none.
-  [[nodiscard]] std::uint32_t unacknowledgeable() noexcept;
+  [[nodiscard]] std::uint64_t unacknowledgeable() noexcept;
   // One of the writes that it waits for the barrier ack of.
-  [[nodiscard]] const MirroredWrite* one_of(std::uint32_t epoch) noexcept;
+  [[nodiscard]] const MirroredWrite* one_of(std::uint64_t epoch) noexcept;
   // The peer has answered what was sent behind the barrier of this epoch.
-  void prove(std::uint32_t epoch);
+  void prove(std::uint64_t epoch);
   [[nodiscard]] bool awaits_answer(std::uint64_t block_id) noexcept;
 
   // Flush: a ticket for everything added so far, and whether it is stable on the peer.
@@ -104,7 +105,7 @@ class TransferLog {
 
  private:
   struct Epoch {
-    std::uint32_t number;
+    std::uint64_t number;
     std::uint32_t writes;
     bool conflict;  // a write of it lost one
   };
@@ -123,10 +124,10 @@ class TransferLog {
   std::vector<std::uint32_t> free_;
   List<MirroredWrite> log_;  // oldest first
   std::deque<Epoch> closed_;
-  std::uint32_t current_epoch_ = 1;
+  std::uint64_t current_epoch_;
   std::uint32_t open_writes_ = 0;
   bool open_conflict_ = false;
-  std::uint32_t proven_ = 0;  // the last epoch that was
+  std::uint64_t proven_ = 0;  // the last epoch that was
   std::uint32_t in_use_ = 0;
   std::uint64_t epochs_closed_ = 0;
   std::uint64_t epochs_acked_ = 0;

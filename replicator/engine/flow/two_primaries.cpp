@@ -98,7 +98,7 @@ Task<void> Connection::wait_for_loser(Volume& volume, std::uint64_t winner,
 // it answers behind the barrier shows that the rest of it is stable, so that is asked for: a read.
 Task<void> Connection::prove_epochs() {
   while (established_) {
-    const std::uint32_t epoch = log_.unacknowledgeable();
+    const std::uint64_t epoch = log_.unacknowledgeable();
     io::Op op;
     resource_.world().clock.sleep(op, conflict_patience);
     co_await op;
@@ -108,7 +108,7 @@ Task<void> Connection::prove_epochs() {
 }
 
 // Not one of the link's tasks, which end before reads are given up.
-Task<void> Connection::prove_epoch(std::uint32_t epoch) {
+Task<void> Connection::prove_epoch(std::uint64_t epoch) {
   const MirroredWrite* const one = log_.one_of(epoch);
   if (one == nullptr || one->volume->state_.peer_disk != DiskState::up_to_date) co_return;
   proving_ = true;
