@@ -7,6 +7,7 @@
 #include <charconv>
 #include <utility>
 
+#include "command/event_stream.hpp"
 #include "command/generations_text.hpp"
 #include "command/setup_call.hpp"
 #include "command/show_text.hpp"
@@ -225,6 +226,31 @@ int status(const Session& session) {
   return 0;
 }
 
+int events2(const Session& session) {
+  Request request = session.call.request;
+  EventStream stream(session.out, flag(session, "timestamps"), flag(session, "now"));
+  for (const char* own : {"timestamps", "poll"})
+    request.options.erase(own);
+  Reply reply;
+  const int poll_descriptor = flag(session, "poll") ? fileno(stdin) : -1;
+  const Status followed = session.client.follow(
+      request, reply, [&](std::string_view line) { return stream.take(line); }, poll_descriptor);
+  if (followed.fault() == Fault::not_found && flag(session, "now")) {
+    return stream.take("exists -") ? exit_fatal : 0;
+  }
+  if (!control::is_success(reply.code)) return report(session, reply);
+  if (stream.done()) return 0;
+  if (!stream.problem().empty()) {
+    fmt::print(session.err, "drbdsetup: {}\n", stream.problem());
+    return exit_fatal;
+  }
+  if (followed.fault() == Fault::closed && stream.begun()) {
+    fmt::print(session.err, "drbdsetup: polluxd has gone\n");
+    return exit_fatal;
+  }
+  return followed.ok() ? exit_fatal : no_reply(session, followed);
+}
+
 const VolumeStatus* find_volume(const ResourceStatus& resource, const std::string& minor) {
   for (const VolumeStatus& volume : resource.volumes) {
     if (std::to_string(volume.minor) == minor) return &volume;
@@ -343,6 +369,7 @@ int run(const Session& session) {
     case SetupAction::cstate: return one_line(session, cstate_line);
     case SetupAction::dstate: return one_line(session, dstate_line);
     case SetupAction::status: return status(session);
+    case SetupAction::events2: return events2(session);
     case SetupAction::sh_status: return sh_status(session);
     case SetupAction::show: return show(session);
     case SetupAction::get_gi: return generations(session, get_gi_text);

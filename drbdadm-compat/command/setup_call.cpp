@@ -20,6 +20,9 @@ constexpr std::array<std::string_view, 6> wait_flags{"wfc-timeout", "degr-wfc-ti
                                                      "outdated-wfc-timeout", "wait-after-sb"};
 constexpr std::array<std::string_view, 6> status_flags{"verbose", "statistics", "color", "json"};
 
+constexpr std::array<std::string_view, 6> events2_flags{"now",  "statistics", "timestamps",
+                                                        "poll", "full",       "diff"};
+
 constexpr std::array commands{
     SetupCommand{"new-resource", forward, resource, 0, "", OptionSection::resource, {"peer-name"}},
     SetupCommand{
@@ -65,6 +68,7 @@ constexpr std::array commands{
     SetupCommand{"cstate", cstate, minor},
     SetupCommand{"dstate", dstate, minor},
     SetupCommand{"status", status, any, 0, "", OptionSection::global, status_flags},
+    SetupCommand{"events2", events2, any, 0, "", OptionSection::global, events2_flags},
     SetupCommand{"sh-status", sh_status, any},
     SetupCommand{"show", show, any, 0, "", OptionSection::global, {"show-defaults"}},
     SetupCommand{"get-gi", get_gi, minor},

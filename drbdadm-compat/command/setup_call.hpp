@@ -31,6 +31,7 @@ enum class SetupAction : std::uint8_t {
   cstate,
   dstate,
   status,
+  events2,
   sh_status,
   show,
   get_gi,

@@ -4,10 +4,19 @@
 
 #include <string_view>
 
-#include "command/state_words.hpp"
+#include "control/state_words.hpp"
 
 namespace replicator::command {
 namespace {
+
+using control::connection_word;
+using control::is_connected;
+using control::replication_word;
+using control::resync_suspended_words;
+using control::suspended_words;
+using control::sync_rate;
+using control::SyncRate;
+using control::write_ordering_word;
 
 constexpr std::uint64_t sectors_per_block = 8;
 constexpr std::uint64_t no_end_in_sight = 987654321;  // DRBD's own word for it

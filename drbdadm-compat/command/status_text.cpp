@@ -4,11 +4,20 @@
 
 #include <string_view>
 
-#include "command/state_words.hpp"
 #include "control/proc_drbd.hpp"
+#include "control/state_words.hpp"
 
 namespace replicator::command {
 namespace {
+
+using control::connection_word;
+using control::is_connected;
+using control::replication_word;
+using control::resync_suspended_words;
+using control::suspended_words;
+using control::sync_rate;
+using control::SyncRate;
+using control::write_ordering_word;
 
 constexpr std::size_t width = 80;
 

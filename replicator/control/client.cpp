@@ -117,24 +117,114 @@ Result<std::string> receive_line(const Socket& socket, const Deadline& deadline)
   return line;
 }
 
+Status begin_call(const Socket& socket, const std::string& path, const Request& request,
+                  const Deadline& deadline) {
+  const std::string line = encode(request);
+  if (line.size() > max_request_bytes) return Status(Fault::out_of_range, "request too long");
+  // A unix socket connects at once or says that the backlog is full.
+  if (socket.get() < 0) return Status(Fault::no_space, "socket", errno);
+  const Status connected = connect_to(socket, path);
+  if (!connected.ok()) return connected;
+  return send_line(socket, line, deadline);
+}
+
+Socket open_socket() {
+  return Socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+}
+
+// A stream of lines from the daemon.
+class Follower {
+ public:
+  Follower(const Socket& socket, Reply& reply, const Client::LineSink& sink, int poll_descriptor)
+      : socket_(socket), reply_(reply), sink_(sink), asking_(poll_descriptor) {}
+
+  Status run() {
+    while (!ended_) {
+      // Before the reply the daemon does not listen for more.
+      pollfd polls[2] = {{socket_.get(), POLLIN, 0}, {answered_ ? asking_ : -1, POLLIN, 0}};
+      const int ready = ::poll(polls, 2, -1);
+      if (ready < 0 && errno != EINTR) return Status(Fault::io_error, "poll", errno);
+      if (ready <= 0) continue;
+      if (polls[0].revents != 0) {
+        const Status taken = take();
+        if (!taken.ok()) return taken;
+      }
+      if (polls[1].revents != 0) pass_on();
+    }
+    return Status();
+  }
+
+ private:
+  Status take() {
+    char buffer[16384];
+    const ssize_t received = ::recv(socket_.get(), buffer, sizeof buffer, 0);
+    if (received < 0 && (errno == EINTR || errno == EAGAIN)) return Status();
+    if (received <= 0) return Status(Fault::closed, "daemon", received < 0 ? errno : 0);
+    pending_.append(buffer, static_cast<std::size_t>(received));
+    std::size_t start = 0;
+    for (std::size_t end = 0; !ended_; start = end + 1) {
+      end = pending_.find('\n', start);
+      if (end == std::string::npos) break;
+      const Status read = line(std::string_view(pending_).substr(start, end - start));
+      if (!read.ok()) return read;
+    }
+    pending_.erase(0, start);
+    if (pending_.size() > max_reply_bytes) return Status(Fault::malformed, "line too long");
+    return Status();
+  }
+
+  Status line(std::string_view text) {
+    if (answered_) {
+      ended_ = !sink_(text);
+      return Status();
+    }
+    Result<Reply> reply = decode_reply(text);
+    if (!reply) return reply.error();
+    reply_ = std::move(*reply);
+    answered_ = true;
+    ended_ = !is_success(reply_.code);
+    return Status();
+  }
+
+  void pass_on() {
+    char buffer[512];
+    const ssize_t got = ::read(asking_, buffer, sizeof buffer);
+    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) asking_ = -1;
+    // A daemon that is behind has been asked already.
+    if (got > 0) static_cast<void>(::send(socket_.get(), "n\n", 2, MSG_NOSIGNAL));
+  }
+
+  const Socket& socket_;
+  Reply& reply_;
+  const Client::LineSink& sink_;
+  int asking_;
+  std::string pending_;
+  bool answered_ = false;
+  bool ended_ = false;
+};
+
 }  // namespace
 
 Client::Client(std::string socket_path) : socket_path_(std::move(socket_path)) {}
 
 Result<Reply> Client::call(const Request& request, std::uint32_t deadline_ms) const {
-  const std::string line = encode(request);
-  if (line.size() > max_request_bytes) return failure(Fault::out_of_range, "request too long");
   const Deadline deadline(deadline_ms);
-  // A unix socket connects at once or says that the backlog is full.
-  const Socket socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  if (socket.get() < 0) return failure(Fault::no_space, "socket", errno);
-  const Status connected = connect_to(socket, socket_path_);
-  if (!connected.ok()) return tl::unexpected<Status>(connected);
-  const Status sent = send_line(socket, line, deadline);
+  const Socket socket = open_socket();
+  const Status sent = begin_call(socket, socket_path_, request, deadline);
   if (!sent.ok()) return tl::unexpected<Status>(sent);
   const Result<std::string> reply = receive_line(socket, deadline);
   if (!reply) return tl::unexpected<Status>(reply.error());
   return decode_reply(*reply);
+}
+
+Status Client::follow(const Request& request, Reply& reply, const LineSink& line,
+                      int poll_descriptor) const {
+  constexpr std::uint32_t patience_ms = 10'000;
+  const Deadline deadline(patience_ms);
+  const Socket socket = open_socket();
+  const Status sent = begin_call(socket, socket_path_, request, deadline);
+  if (!sent.ok()) return sent;
+  return Follower(socket, reply, line, poll_descriptor).run();
 }
 
 }  // namespace replicator::control

@@ -2,7 +2,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <string_view>
 
 #include "control/messages.hpp"
 
@@ -18,6 +20,14 @@ class Client {
   // Fault::timed_out, Fault::closed, Fault::malformed: it did not answer properly. A deadline of 0
   // waits for ever.
   [[nodiscard]] virtual Result<Reply> call(const Request& request, std::uint32_t deadline_ms) const;
+
+  // A command that is answered by a stream (events2): `line` gets each line without its newline
+  // until it returns false, which is success, or the daemon hangs up (Fault::closed). What can be
+  // read from `poll_descriptor` (-1: none) is passed on; its end is not an end. Failures to get
+  // that far are those of call(); a reply that is no success is in `reply` and ends it well.
+  using LineSink = std::function<bool(std::string_view line)>;
+  [[nodiscard]] virtual Status follow(const Request& request, Reply& reply, const LineSink& line,
+                                      int poll_descriptor) const;
 
   [[nodiscard]] const std::string& socket_path() const noexcept { return socket_path_; }
 

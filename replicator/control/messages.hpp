@@ -24,6 +24,7 @@
 //   repair            minor            -                 -
 //   down              resource         -                 -
 //   status, show      resource, minor or all
+//   events2           resource, minor or all             now, statistics, full, diff
 //   get-gi            minor            -                 -
 //   report, explain   resource         -                 -
 //   marked-ranges     minor            BLOCK             -
@@ -33,6 +34,9 @@
 // clang-format on
 //
 // INDEX is "internal", "flexible" or a slot number; LOCAL and REMOTE are written by address_text().
+// The reply to events2 is followed by the lines of control/event_lines.hpp until one side ends the
+// connection; the daemon says why in a last line "closed REASON". Whatever the client sends asks
+// for a new dump.
 // Timeouts are seconds, 0 waits for ever; when one runs out the reply is code 0 with data
 // {"timeout":true}. The data of ping are {"version","pid"}; those of
 // report and marked-ranges are described in control/node_report_json.hpp, those of explain in

@@ -17,6 +17,10 @@ constexpr Duration accept_pause = Duration::milliseconds(100);
 
 }  // namespace
 
+bool CommandHandler::streams(const Request& /*request*/) const { return false; }
+
+Task<void> CommandHandler::stream(Request /*request*/, io::Stream& /*caller*/) { co_return; }
+
 Server::Server(io::World& world, CommandHandler& handler) : world_(world), handler_(handler) {}
 
 Status Server::listen(const std::string& path) {
@@ -106,6 +110,7 @@ Task<bool> Server::receive_line(io::Stream& stream, std::string& pending) {
 
 Task<bool> Server::answer(io::Stream& stream, const std::string& line) {
   Reply reply;
+  bool streams = false;
   Result<Request> request = decode_request(line);
   if (stream.peer_user() != 0) {
     reply.code = err_permission;
@@ -114,9 +119,10 @@ Task<bool> Server::answer(io::Stream& stream, const std::string& line) {
     reply.code = err_invalid_request;
     reply.info.emplace_back(request.error().where());
   } else {
-    Request taken = std::move(*request);
+    Request taken = *request;
     Reply answered = co_await handler_.handle(std::move(taken), stream);
     reply = std::move(answered);
+    streams = is_success(reply.code) && handler_.streams(*request);
   }
   const std::string text = encode(reply);
   const io::IoSlice slice{reinterpret_cast<const std::byte*>(text.data()), text.size()};
@@ -124,7 +130,11 @@ Task<bool> Server::answer(io::Stream& stream, const std::string& line) {
   io::Op op;
   stream.send(op, slices, reply_patience);
   const std::int32_t sent = co_await op;
-  co_return sent >= 0;
+  if (sent >= 0 && streams) {
+    Request taken = std::move(*request);
+    co_await handler_.stream(std::move(taken), stream);
+  }
+  co_return sent >= 0 && !streams;
 }
 
 }  // namespace replicator::control

@@ -22,6 +22,9 @@ class CommandHandler {
  public:
   virtual ~CommandHandler() = default;
   virtual Task<Reply> handle(Request request, io::Stream& caller) = 0;
+  // After the successful reply to such a command the connection is the command's, until it ends.
+  [[nodiscard]] virtual bool streams(const Request& request) const;
+  virtual Task<void> stream(Request request, io::Stream& caller);
 };
 
 class Server {

@@ -51,6 +51,7 @@ Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
     reactor_.stop();
     co_return Reply();
   }
+  if (command == "events2") co_return events(request);
   if (command == "status") co_return status(request);
   if (command == "show") co_return show(request);
   if (command == "get-gi") co_return generations(request);
@@ -135,7 +136,9 @@ Reply Daemon::new_resource(const Request& request) {
     if (owner) size_tasks_.start(follow_size(std::move(owner), volume.number()));
   };
   entry->resource->let_go_of_devices = [this, raw = entry.get()] { return release_devices(*raw); };
-  resources_.emplace(request.object, std::move(entry));
+  entry->resource->set_observer(&event_source_);
+  const auto made = resources_.emplace(request.object, std::move(entry)).first;
+  events_.look_at(made->second->resource->status());
   return Reply();
 }
 

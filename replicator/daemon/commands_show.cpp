@@ -1,6 +1,6 @@
 // The commands that only look: status, what is configured, generations, one side of a possible
-// split brain, and why a resource is as it is. None of them takes a turn; those that wait for a
-// state hold nobody up.
+// split brain, why a resource is as it is, and what happens to it. None of them takes a turn; those
+// that wait for a state hold nobody up.
 #include <utility>
 
 #include "control/explanation_json.hpp"
@@ -43,6 +43,25 @@ Task<Reply> Daemon::wait_for(const Request& request, io::Stream& caller) {
     co_await op;
   }
   co_return Reply();
+}
+
+Reply Daemon::events(const Request& request) {
+  std::uint32_t minor = 0;
+  if (parse_number(request.object, minor) && find_object(request.object) == nullptr) {
+    return unknown_minor();
+  }
+  if (!events_.full()) return Reply();
+  return answer(control::err_invalid_request, "too many watch already; end one of them");
+}
+
+bool Daemon::streams(const Request& request) const { return request.command == "events2"; }
+
+// A resource that is not there may come.
+Task<void> Daemon::stream(Request request, io::Stream& caller) {
+  std::string name = request.object == "all" ? std::string() : request.object;
+  const Entry* entry = find_object(name);
+  if (entry != nullptr) name = entry->resource->name();
+  co_await events_.serve(std::move(name), std::move(request.options), caller);
 }
 
 Reply Daemon::status(const Request& request) {

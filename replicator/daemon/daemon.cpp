@@ -22,6 +22,8 @@ Daemon::Daemon(uring::Reactor& reactor, DaemonOptions options)
       memory_{incoming_, replies_},
       undo_files_(reactor_.world().storage, options_.undo_directory),
       generation_files_(reactor_, options_.generations_directory),
+      events_(reactor.world().clock, [this] { return all_status(); }),
+      event_source_(events_),
       server_(reactor.world(), *this) {
   for (io::BufferPool* pool : {&incoming_, &replies_}) {
     const Status registered = reactor_.register_memory(pool->arena());
@@ -86,6 +88,7 @@ Task<void> Daemon::stop() {
     if (!downed.ok()) log::warning("{} did not go down cleanly: {}", name, downed.code);
     co_await remove_entry(name);
   }
+  co_await events_.stop();
   co_await size_tasks_.close();
   if (volume_files_) co_await volume_files_->unmount();
   if (proc_) co_await proc_->unmount();
@@ -201,6 +204,7 @@ Task<void> Daemon::remove_entry(std::string name) {
   for (auto& [number, exports] : entry->exports)
     co_await remove_exports(exports);
   resources_.erase(name);
+  events_.gone(name);
 }
 
 }  // namespace replicator

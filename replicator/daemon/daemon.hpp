@@ -10,6 +10,8 @@
 
 #include "control/messages.hpp"
 #include "control/server.hpp"
+#include "daemon/event_hub.hpp"
+#include "daemon/event_source.hpp"
 #include "daemon/generation_files.hpp"
 #include "daemon/recent_lines.hpp"
 #include "daemon/undo_files.hpp"
@@ -41,6 +43,8 @@ class Daemon final : public control::CommandHandler {
   // Everything down in order; nothing answered is lost.
   Task<void> stop();
   Task<control::Reply> handle(control::Request request, io::Stream& caller) override;
+  [[nodiscard]] bool streams(const control::Request& request) const override;
+  Task<void> stream(control::Request request, io::Stream& caller) override;
   [[nodiscard]] bool stop_requested() const noexcept { return stop_requested_; }
 
  private:
@@ -94,6 +98,7 @@ class Daemon final : public control::CommandHandler {
   Reply disk_options(const Request& request);
   Reply net_options(const Request& request);
   Reply resource_options(const Request& request);
+  Reply events(const Request& request);
   Reply status(const Request& request);
   Reply show(const Request& request);
   Reply generations(const Request& request);
@@ -118,6 +123,8 @@ class Daemon final : public control::CommandHandler {
   Memory memory_;
   UndoFiles undo_files_;
   GenerationFiles generation_files_;
+  EventHub events_;
+  EventSource event_source_;
   ResyncOrder resync_order_;
   // Who waits for its turn keeps the entry, not the resource's place in here.
   std::map<std::string, std::shared_ptr<Entry>> resources_;

@@ -40,12 +40,14 @@ Task<int> Handlers::run(std::string who, io::HelperCall call) {
   const std::string& program = world_.helper.program();
   if (stopped_ || program.empty()) co_return 0;
   log::info("{} helper command: {} {} {}", who, program, call.handler, call.object);
+  if (observed) observed(call, std::nullopt);
   io::Op op;
   running_.push_back(&op);
   world_.helper.run(op, call);
   const std::int32_t status = co_await op;
   std::erase(running_, &op);
   ended_.notify_all();
+  if (observed) observed(call, status >= 0 ? status : handler_timed_out << 8);
   if (status == -ETIMEDOUT || status == -ECANCELED) {
     log::warning("{} helper command: {} {} {} was killed{}", who, program, call.handler,
                  call.object, status == -ETIMEDOUT ? " because it did not end" : "");

@@ -4,6 +4,8 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +34,9 @@ class Handlers {
   void stop() noexcept;
   // None runs any more.
   Task<void> ended();
+
+  // Told when a program is started, and with its wait status when it has ended.
+  std::function<void(const io::HelperCall&, std::optional<std::int32_t>)> observed;
 
  private:
   Task<int> run(std::string line, io::HelperCall call);

@@ -9,6 +9,7 @@
 #include "engine/flow/online_verify.hpp"
 #include "engine/flow/resync.hpp"
 #include "engine/flow/undo_log.hpp"
+#include "engine/state_observer.hpp"
 
 namespace replicator {
 
@@ -24,6 +25,22 @@ Resource::Resource(io::World& world, Memory memory, std::string name, ResourceOp
 }
 
 Resource::~Resource() { order_.remove(*this); }
+
+void Resource::set_observer(StateObserver* observer) {
+  observer_ = observer;
+  handlers_.observed = [this](const io::HelperCall& call, std::optional<std::int32_t> status) {
+    HelperNote note{call.handler, std::nullopt, status};
+    for (const std::unique_ptr<Volume>& volume : volumes_) {
+      if (call.object == "minor-" + std::to_string(volume->minor())) note.minor = volume->minor();
+    }
+    if (observer_ != nullptr) observer_->helper_noted(*this, note);
+  };
+}
+
+void Resource::announce() {
+  changed.notify_all();
+  if (observer_ != nullptr) observer_->resource_changed(*this);
+}
 
 Volume* Resource::volume(std::uint32_t number) noexcept {
   for (const std::unique_ptr<Volume>& volume : volumes_) {
@@ -128,6 +145,7 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
     tasks_.start(follow_ups());
   }
   changed.notify_all();
+  if (observer_ != nullptr) observer_->volume_changed(*this, volume);
   share_suspension(before, next);
   reconsider_suspension();
 }

@@ -62,6 +62,7 @@ struct Memory {
 };
 
 class UndoStore;
+class StateObserver;
 
 class Resource {
  public:
@@ -115,6 +116,8 @@ class Resource {
   void set_generation_journal(GenerationJournal* journal) noexcept {
     generation_journal_ = journal;
   }
+  // Null (as at first): nobody. Lives longer than the resource.
+  void set_observer(StateObserver* observer);
   AdminResult set_disk_options(std::uint32_t number, const DiskOptions& options);
   AdminResult set_net_options(const NetOptions& options);
 
@@ -206,6 +209,7 @@ class Resource {
   Task<void> settled();
 
  private:
+  void announce();  // other volumes, or another connection
   [[nodiscard]] AdminResult refuse_options(const NetOptions& options) const;
   void log_write_ordering() const;
   [[nodiscard]] bool fences_with_stonith() const noexcept;
@@ -262,6 +266,7 @@ class Resource {
   ResourceOptions options_;
   UndoStore* undo_store_ = nullptr;
   GenerationJournal* generation_journal_ = nullptr;
+  StateObserver* observer_ = nullptr;
   LinkReport link_;
   Handlers handlers_;  // frames of the connection wait in it
   ResyncOrder own_order_;

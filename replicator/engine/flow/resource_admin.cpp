@@ -45,7 +45,7 @@ AdminResult Resource::new_volume(std::uint32_t number, std::uint32_t minor) {
   const auto place = std::find_if(volumes_.begin(), volumes_.end(),
                                   [&](const auto& other) { return other->number() > number; });
   volumes_.insert(place, std::make_unique<Volume>(*this, number, minor));
-  changed.notify_all();
+  announce();
   return AdminResult();
 }
 
@@ -61,7 +61,7 @@ AdminResult Resource::delete_volume(std::uint32_t number) {
   if (!can_delete(number)) return AdminResult(admin_minor_configured);
   std::erase_if(volumes_, [&](const auto& volume) { return volume.get() == found; });
   order_.reconsider();
-  changed.notify_all();
+  announce();
   return AdminResult();
 }
 
@@ -244,6 +244,7 @@ Task<AdminResult> Resource::connect(PeerConfig peer, NetOptions options, std::st
   for (const std::unique_ptr<Volume>& each : volumes_)
     each->net_sent_ = each->net_received_ = 0;
   note_link(LinkTrouble::none, std::string());
+  announce();
   connection_->start();
   co_return AdminResult();
 }
@@ -267,7 +268,7 @@ Task<void> Resource::end_connection(bool told) {
   co_await connection_->stop(told);
   co_await settled();
   connection_.reset();
-  changed.notify_all();
+  announce();
 }
 
 // Asks the peer; escalates as DRBD does: plain, with the peer outdated (-7), with ourselves

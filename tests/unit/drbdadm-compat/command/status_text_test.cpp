@@ -8,12 +8,19 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
-#include "command/state_words.hpp"
 #include "command/status_json_text.hpp"
+#include "control/state_words.hpp"
 #include "control/status_json.hpp"
 
 namespace replicator::command {
 namespace {
+
+using control::connection_word;
+using control::replication_word;
+using control::resync_suspended_words;
+using control::suspended_words;
+using control::sync_rate;
+using control::SyncRate;
 
 std::string fixture(const char* file) {
   std::ifstream in(std::string("tests/fixtures/status/") + file);

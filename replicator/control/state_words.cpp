@@ -1,11 +1,11 @@
-#include "command/state_words.hpp"
+#include "control/state_words.hpp"
 
 #include <algorithm>
 #include <cstdint>
 #include <initializer_list>
 #include <utility>
 
-namespace replicator::command {
+namespace replicator::control {
 namespace {
 
 constexpr double blocks_per_mib = 256;
@@ -75,4 +75,4 @@ SyncRate sync_rate(const SyncProgress& progress) noexcept {
   return rate;
 }
 
-}  // namespace replicator::command
+}  // namespace replicator::control

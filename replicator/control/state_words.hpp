@@ -1,5 +1,5 @@
 // DRBD 9 splits the connection state of 8.4 into two words and collects reasons in lists; `status`
-// speaks this way.
+// and `events2` speak this way.
 #pragma once
 
 #include <cstdint>
@@ -8,7 +8,7 @@
 
 #include "engine/status.hpp"
 
-namespace replicator::command {
+namespace replicator::control {
 
 std::string_view connection_word(ConnectionState state) noexcept;   // "Connecting", "Connected", …
 std::string_view replication_word(ConnectionState state) noexcept;  // "Off", "Established", …
@@ -31,4 +31,4 @@ struct SyncRate {
 };
 SyncRate sync_rate(const SyncProgress& progress) noexcept;
 
-}  // namespace replicator::command
+}  // namespace replicator::control
