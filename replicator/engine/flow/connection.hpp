@@ -217,8 +217,8 @@ class Connection {
   // Of a disk that is being attached.
   [[nodiscard]] static bool holds_data_in_use(const Volume& volume);
   [[nodiscard]] bool handshake_needed(const Volume& volume, const VolumeState& peer) const;
-  Task<std::optional<ConnectionState>> decide_resync(Volume& volume, const VolumeState& peer,
-                                                     DiskState peer_disk);
+  Task<Result<ConnectionState>> decide_resync(Volume& volume, const VolumeState& peer,
+                                              DiskState peer_disk);
   // The decision with the administrator's handlers called and the role given up where a policy
   // wants that (split_brain.cpp); nothing when it is refused, or the link went meanwhile.
   Task<std::optional<SyncDecision>> settle_decision(Volume& volume, HandshakeSide mine,

@@ -185,14 +185,14 @@ HandshakeTerms Connection::terms() const {
   return terms;
 }
 
-// The generation handshake; the new connection state, or nothing when it was refused.
-Task<std::optional<ConnectionState>> Connection::decide_resync(Volume& volume,
-                                                               const VolumeState& peer,
-                                                               DiskState peer_disk) {
+// The generation handshake; the new connection state. Fault::incompatible: it was refused; anything
+// else: the own disk did not take what was decided, and is given up.
+Task<Result<ConnectionState>> Connection::decide_resync(Volume& volume, const VolumeState& peer,
+                                                        DiskState peer_disk) {
   const HandshakeSide mine = my_side(volume);
   const HandshakeSide theirs = peer_side(volume, peer, peer_disk);
   const std::optional<SyncDecision> settled = co_await settle_decision(volume, mine, theirs);
-  if (!settled) co_return std::optional<ConnectionState>();
+  if (!settled) co_return failure(Fault::incompatible, "handshake");
   const SyncDecision& decision = *settled;
   if (decision.comparison.corrects_mine && volume.backing_) {
     volume.backing_->superblock().generations = decision.comparison.mine;
@@ -208,7 +208,10 @@ Task<std::optional<ConnectionState>> Connection::decide_resync(Volume& volume,
     log::info("{}/{} Writing the whole bitmap, full sync required after drbd_sync_handshake.",
               resource_.name(), volume.number());
     const Status written = co_await volume.backing_->set_all_with_full_sync_flag();
-    if (!written.ok()) co_return std::optional<ConnectionState>();
+    if (!written.ok()) {
+      resource_.local_disk_failed(volume);
+      co_return tl::unexpected<Status>(written);
+    }
   }
   volume.note_undo(decision, mine, theirs);
   switch (decision.outcome) {
@@ -218,7 +221,9 @@ Task<std::optional<ConnectionState>> Connection::decide_resync(Volume& volume,
   }
   const bool marked = volume.out_of_sync_blocks() != 0 || theirs.dirty_bits != 0;
   if (marked && sends_marked_blocks(my_side(volume), theirs, terms())) {
-    co_return co_await resync_marked_blocks(volume);
+    const std::optional<C> begun = co_await resync_marked_blocks(volume);
+    if (!begun) co_return failure(Fault::io_error, "local meta data");
+    co_return *begun;
   }
   if (volume.out_of_sync_blocks() != 0) {
     log::info("{}/{} No resync, but {} bits in bitmap!", resource_.name(), volume.number(),
@@ -277,13 +282,17 @@ Task<Status> Connection::receive_state(ConstBytes payload, Volume& volume) {
   if (peer.connection == C::ahead) next = C::behind;
   if (handshake_needed(volume, peer)) {
     volume.peer_.consider_resync = false;
-    const std::optional<C> decided = co_await decide_resync(volume, peer, peer_disk);
+    const bool attaching = volume.state_.disk == D::negotiating;
+    const Result<C> decided = co_await decide_resync(volume, peer, peer_disk);
     if (!established_) co_return Status(Fault::connection_lost, "link");
     if (decided) {
       next = *decided;
-    } else if (volume.state_.disk == D::negotiating) {
+    } else if (attaching) {
       resource_.local_disk_failed(volume);
       next = C::connected;
+    } else if (decided.error().fault() != Fault::incompatible) {
+      // The peer has decided, and expects what needs a disk: the two meet again without it.
+      co_return decided.error();
     } else if (peer.disk == D::negotiating) {
       log::error("{}/{} Disk attach process on the peer node was aborted.", resource_.name(),
                  volume.number());
