@@ -380,6 +380,7 @@ Duties after_change(const VolumeState& o, const VolumeState& n,
   const bool peer_attached = o.peer_disk == D::diskless && n.peer_disk > D::diskless && connected &&
                              o.connection >= C::connected;
   if (peer_attached) duties.send_uuids = true;
+  duties.introduce_disk = o.disk == D::attaching && n.disk == D::negotiating;
   // The peer does not know the stop sector. Versions 97 to 99 and from 101 on listen to that.
   const bool verify_ended = o.connection == C::verify_s && n.connection == C::connected &&
                             context.agreed_version >= 97 && context.agreed_version != 100;

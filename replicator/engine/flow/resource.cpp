@@ -191,6 +191,12 @@ void Resource::duties_at_once(Volume& volume, const VolumeState& before, const D
   }
   Connection* connection = connection_.get();
   if (connection == nullptr || !connection->established()) return;
+  if (duties.introduce_disk) {
+    connection->send_sizes(volume, false);
+    connection->send_uuids(volume);
+    connection->send_state(volume);
+    return;
+  }
   // A generation of our own the peer hears of when it is on media (G3): without it nobody would
   // have what a Primary without a disk takes for its data.
   if (duties.send_uuids && !duties.new_current_uuid) connection->send_uuids(volume);

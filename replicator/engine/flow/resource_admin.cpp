@@ -138,11 +138,6 @@ Task<AdminResult> Resource::finish_attach(Volume& target) {
     co_return co_await refuse_attach(target, static_cast<std::int32_t>(code), "");
   }
   log_write_ordering();
-  if (connected) {
-    connection_->send_sizes(target, false);
-    connection_->send_uuids(target);
-    connection_->send_state(target);
-  }
   co_await settled();
   co_return AdminResult();
 }

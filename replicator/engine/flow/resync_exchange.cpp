@@ -120,6 +120,12 @@ Task<Status> Connection::start_as_source(Volume& volume) {
   const StateCode code = resource_.change(volume, delta, true);
   if (static_cast<int>(code) < 1) co_return Status(Fault::protocol_error, "resync start");
   send_sync_uuid(volume, fresh);
+  // It takes that for its own from now on: a handshake in the middle of the resync, when a disk
+  // comes back, must not judge by what it had before (G1).
+  if (volume.peer_.uuids) {
+    volume.peer_.uuids->current = fresh;
+    volume.peer_.uuids->bitmap = 0;
+  }
   log::info("{}/{} Began resync as SyncSource (will sync {} KB [{} bits set]).", resource_.name(),
             volume.number(), volume.out_of_sync_blocks() * 4, volume.out_of_sync_blocks());
   resource_.start_resync(volume, true);

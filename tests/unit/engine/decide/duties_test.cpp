@@ -151,6 +151,12 @@ TEST(duties, the_rest) {
   EXPECT_TRUE(after_change(connected(D::up_to_date, D::diskless),
                            connected(D::up_to_date, D::negotiating), StateContext())
                   .send_uuids);
+  EXPECT_TRUE(after_change(connected(D::attaching, D::up_to_date),
+                           connected(D::negotiating, D::up_to_date), StateContext())
+                  .introduce_disk);
+  EXPECT_FALSE(after_change(connected(D::attaching, D::up_to_date),
+                            connected(D::up_to_date, D::up_to_date), StateContext())
+                   .introduce_disk);
 }
 
 constexpr std::uint32_t consistent = 0x1;
