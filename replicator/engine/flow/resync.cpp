@@ -219,7 +219,15 @@ bool Resync::expects(ByteRange range) const noexcept {
 std::uint64_t Resync::owed() const noexcept {
   const bool waiting = std::any_of(requests_.begin(), requests_.end(),
                                    [](const Request& request) { return !request.answered; });
-  return waiting ? 1 + answers_ : 0;
+  return waiting || end_is_owed() ? 1 + answers_ : 0;
+}
+
+// Nothing is left, so the target has copied all, and its P_STATE ends the resync here. A data
+// socket that is dead in that direction keeps it away while the meta socket answers pings (G7, L1).
+// A resync without blocks may be waiting for the target's before-resync-target.
+bool Resync::end_is_owed() const noexcept {
+  return side_ == Side::source && volume_.state_.connection == ConnectionState::sync_source &&
+         total_blocks_ != 0 && left_blocks() <= failed_blocks_;
 }
 
 void Resync::drop(Request& request) noexcept {

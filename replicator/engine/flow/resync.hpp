@@ -51,7 +51,7 @@ class Resync {
   // Target: the source could not (neg_rs_dreply, rs_cancel) or need not (rs_is_in_sync) send it.
   bool answered_without_data(Packet command, ByteRange range);
 
-  // Target: changes whenever the source answers; 0 when it owes nothing.
+  // What the peer owes: changes whenever it answers; 0 when that is nothing.
   [[nodiscard]] std::uint64_t owed() const noexcept;
 
   // Target: this range was asked for with P_RS_THIN_REQ.
@@ -81,6 +81,7 @@ class Resync {
   void state_changed();
 
  private:
+  [[nodiscard]] bool end_is_owed() const noexcept;
   struct Request {
     ByteRange range;
     ResyncLock lock;
