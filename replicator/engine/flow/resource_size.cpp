@@ -34,12 +34,16 @@ Task<Status> Resource::determine_size(Volume& target) {
   const std::uint64_t last = superblock.la_size_sectors;
   const std::uint64_t offered = effective_size_sectors(own, peer, last, user);
   // In use through the peer, the device grows when both know of it: a link that goes meanwhile must
-  // not leave the peer with less than what is in use here (P4).
+  // not leave the peer with less than what is in use here (P4). The disk itself may be ahead, by a
+  // growth that it was given up in the middle of.
   const std::uint64_t used = to_sectors(target.size_).value();
   const bool in_use = used != 0 && target.state_.connection >= C::connected;
   const std::uint64_t next = in_use ? size_in_use_sectors(offered, last, used) : offered;
   if (user > own) {
     co_return Status(Fault::too_small, "the configured size exceeds the disk");
+  }
+  if (in_use && next < used) {
+    co_return Status(Fault::too_small, "the disk is smaller than the device in use");
   }
   if (last != 0 && next < last && (superblock.flags & md_flag_consistent) != 0 && user != next) {
     log::warning("{}/{} refusing to truncate a consistent device ({} < {})", name_, target.number(),
@@ -48,7 +52,7 @@ Task<Status> Resource::determine_size(Volume& target) {
   }
   const Status sized = co_await change_size(target, next, false);
   if (!sized.ok()) co_return sized;
-  expose_size(target, next);
+  expose_size(target, in_use ? used : next);
   co_return Status();
 }
 

@@ -1,5 +1,6 @@
 // The size of a device that is in use, on two simulated nodes: growing, shrinking, refusals, and a
 // crash at every disk operation of a resize.
+#include "engine/admin_codes.hpp"
 #include "tests/sim/metadata_view.hpp"
 #include "tests/unit/engine/engine_pair.hpp"
 
@@ -106,6 +107,20 @@ TEST_F(ResizeTest, a_resize_from_the_secondary_does_the_same) {
   EXPECT_EQ(volume(pair_.n1).size().value(), usable(large));
   wait_until_synced();
   expect_equal();
+}
+
+// A replacement that is too small is refused, and the device in use does not notice.
+TEST_F(ResizeTest, a_smaller_disk_is_not_attached_to_a_device_in_use) {
+  in_use();
+  ASSERT_EQ(pair_.run(resource(pair_.n2).detach(0, false)).code, 0);
+  pair_.n2.disk().replace_image(sim::Image(ByteCount(small / 2)));
+  const Status made = pair_.run(testing_support::create_metadata(pair_.n2.io(), "/dev/disk"));
+  ASSERT_TRUE(made.ok());
+  EXPECT_EQ(attach(pair_.n2), admin_disk_too_small);
+  pair_.world.run_for(Duration::seconds(1));
+  EXPECT_EQ(name(volume(pair_.n1).state().connection), "Connected");
+  EXPECT_EQ(volume(pair_.n2).size().value(), usable(small));
+  EXPECT_TRUE(write(pair_.n1, usable(small) - 4096, 4096, 0x5a).ok());
 }
 
 TEST_F(ResizeTest, assume_clean_copies_nothing) {
