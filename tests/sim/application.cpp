@@ -173,8 +173,10 @@ Task<void> Application::one_write(NodeId node, io::BlockDevice& device, ByteRang
   }
   const Status status = co_await device.write(range, data, stable);
   oracle_.end_write(id, status.ok(), stable, world_.now());
-  if (world_.recording()) world_.record(fmt::format("application: write {} answered", id));
-  if (status.ok() && observer_ != nullptr) observer_->answered(node, range, began);
+  if (world_.recording()) {
+    world_.record(fmt::format("application: write {} {}", id, status.ok() ? "answered" : "failed"));
+  }
+  if (status.ok() && observer_ != nullptr) observer_->answered(node, range, began, data);
   if (!status.ok()) note_error("write", status);
 }
 
@@ -204,7 +206,7 @@ Task<void> Application::one_clearing(NodeId node, io::BlockDevice& device, ByteR
     status = co_await device.write_zeroes(range, true);
   }
   oracle_.end_write(id, status.ok(), false, world_.now());
-  if (status.ok() && observer_ != nullptr) observer_->answered(node, range, began);
+  if (status.ok() && observer_ != nullptr) observer_->answered(node, range, began, ConstBytes());
   if (!status.ok() && status.fault() != Fault::unsupported) note_error("clearing", status);
 }
 

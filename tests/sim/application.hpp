@@ -40,8 +40,8 @@ class Application {
   // What an answer depends on beyond the device itself; asked when operations end.
   class Observer {
    public:
-    // A write of this node was answered with success.
-    virtual void answered(NodeId node, ByteRange range, Instant began) = 0;
+    // A write of this node was answered with success. `data`: none if it was a clearing.
+    virtual void answered(NodeId node, ByteRange range, Instant began, ConstBytes data) = 0;
     // See Oracle::check_read.
     virtual Instant weak_since(NodeId node) = 0;
 

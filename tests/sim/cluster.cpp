@@ -118,10 +118,11 @@ void Cluster::died(std::size_t which) {
     switching_ = false;
   }
   if (promoting_ == which) {
-    // Its generation may be on media or not; nothing was written into it.
+    // Its generation may be on media or not; nothing was written into it. As before, if an earlier
+    // promotion was broken off as well.
     for (std::size_t v = 0; v < volumes(); ++v) {
       Share& peer = share(other(which), v);
-      peer.outdone = peer.stale && !truths_[v]->stale_before;
+      peer.outdone = peer.stale && (peer.outdone || !truths_[v]->stale_before);
     }
     promoting_ = nobody;
   }
@@ -437,7 +438,8 @@ bool Cluster::all_in_sync() const noexcept {
   });
 }
 
-void Cluster::answered(NodeId node_id, std::size_t volume, ByteRange range, Instant began) {
+void Cluster::answered(NodeId node_id, std::size_t volume, ByteRange range, Instant began,
+                       ConstBytes data) {
   const std::size_t which = index_of(node_id);
   Share& member = share(which, volume);
   Share& peer = share(other(which), volume);
@@ -454,7 +456,11 @@ void Cluster::answered(NodeId node_id, std::size_t volume, ByteRange range, Inst
                              (under_way || equal_in(volume, range));
   const bool told = state.connection >= ConnectionState::connected &&
                     state.peer_disk == DiskState::up_to_date && !peer_failed;
-  const bool peer_has_it = told || ahead_of_news;
+  // The own disk was given up while the peer's answer had come: the link may have gone since.
+  const bool given_up = state.disk != DiskState::up_to_date && !data.empty();
+  const bool only_there = given_up && !told && holds(other(which), volume, range, data) &&
+                          !holds(which, volume, range, data);
+  const bool peer_has_it = told || ahead_of_news || only_there;
   check_frozen(which, volume, peer_has_it);
   // A disk that was given up meanwhile keeps nothing either: the peer must have it.
   const bool never_here = member.bad_since < began || state.disk == DiskState::inconsistent;
@@ -463,7 +469,7 @@ void Cluster::answered(NodeId node_id, std::size_t volume, ByteRange range, Inst
   if (told && state.disk != DiskState::up_to_date && !equal_in(volume, range)) {
     member.stale = member.lacks = true;
   }
-  if (never_here) member.stale = member.lacks = true;
+  if (never_here || only_there) member.stale = member.lacks = true;
   if (member.no_data_since < began) {
     world_.fail(FailureKind::safety, "S6",
                 "a write was answered although no replica is UpToDate: " + describe());

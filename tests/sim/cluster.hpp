@@ -158,8 +158,8 @@ class Cluster final {
   // A volume, wherever its data are.
   struct Truth final : Application::Observer {
     Truth(Cluster& owner, std::size_t volume, ByteCount disk_bytes);
-    void answered(NodeId node, ByteRange range, Instant began) override {
-      cluster.answered(node, number, range, began);
+    void answered(NodeId node, ByteRange range, Instant began, ConstBytes data) override {
+      cluster.answered(node, number, range, began, data);
     }
     Instant weak_since(NodeId node) override { return cluster.weak_since(node, number); }
 
@@ -180,7 +180,9 @@ class Cluster final {
   [[nodiscard]] Share& share(std::size_t which, std::size_t volume) noexcept {
     return nodes_[which].shares[volume];
   }
-  void answered(NodeId node, std::size_t volume, ByteRange range, Instant began);
+  void answered(NodeId node, std::size_t volume, ByteRange range, Instant began, ConstBytes data);
+  // The disk of that node reads so.
+  [[nodiscard]] bool holds(std::size_t which, std::size_t volume, ByteRange range, ConstBytes data);
   Instant weak_since(NodeId node, std::size_t volume);
   void lose_caches(std::size_t which) noexcept;
   void close_devices();

@@ -156,6 +156,12 @@ bool Cluster::equal_in(std::size_t volume, ByteRange range) {
   return here == there;
 }
 
+bool Cluster::holds(std::size_t which, std::size_t volume, ByteRange range, ConstBytes data) {
+  std::vector<std::byte> there(range.length.value());
+  disk(which, volume).image().read(range.begin, there);
+  return std::equal(there.begin(), there.end(), data.begin(), data.end());
+}
+
 void Cluster::check_equal() {
   for (const std::unique_ptr<Truth>& truth : truths_)
     check_volume_equal(*truth);

@@ -88,7 +88,7 @@ class TwoPrimaries final : public Application::Observer {
   }
 
   // Application::Observer
-  void answered(NodeId node, ByteRange /*range*/, Instant /*began*/) override {
+  void answered(NodeId node, ByteRange /*range*/, Instant /*began*/, ConstBytes /*data*/) override {
     const std::size_t which = index_of(node);
     const VolumeState state = replica(which).state();
     const bool mirrored =

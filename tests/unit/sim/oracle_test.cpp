@@ -97,7 +97,8 @@ class LocalVolume final : public io::BlockDevice, public Node::Program {
 
 class Truth final : public Application::Observer {
  public:
-  void answered(NodeId /*node*/, ByteRange /*range*/, Instant /*began*/) override {}
+  void answered(NodeId /*node*/, ByteRange /*range*/, Instant /*began*/,
+                ConstBytes /*data*/) override {}
   Instant weak_since(NodeId /*node*/) override { return weak; }
   Instant weak = Oracle::strong();
 };
