@@ -44,6 +44,22 @@ bool same_backing(const LocalVolume& wanted, const BackingConfig& running) {
          wanted.meta_index.slot == running.meta_index.slot;
 }
 
+// In sectors; 0: as large as the disks allow. None: not a size, which drbdsetup will say.
+std::optional<std::uint64_t> configured_size(const LocalVolume& volume) {
+  const config::Setting* setting = volume.options.find("size");
+  if (setting == nullptr) return 0;
+  const auto* option = control::find_option(control::OptionSection::disk, "size");
+  const control::ParsedOption parsed = control::parse_option(*option, setting->value);
+  if (!parsed.problem.empty()) return std::nullopt;
+  return static_cast<std::uint64_t>(parsed.value.number);
+}
+
+void set_size(config::Section& options, std::uint64_t sectors) {
+  std::erase_if(options.settings,
+                [](const config::Setting& setting) { return setting.name == "size"; });
+  if (sectors != 0) options.settings.push_back({"size", std::to_string(sectors) + "s", {}});
+}
+
 class Adjuster {
  public:
   Adjuster(const LocalResource& wanted, const Locals& all, const ResourceShow* running,
@@ -64,7 +80,7 @@ class Adjuster {
   }
 
  private:
-  void step(Step one) { result_.steps.push_back(std::move(one)); }
+  void step(Stage stage, Step one) { result_.of(stage).push_back(std::move(one)); }
   void reason(std::string line) { result_.reasons.push_back(std::move(line)); }
   void reasons(const std::vector<std::string>& lines) {
     result_.reasons.insert(result_.reasons.end(), lines.begin(), lines.end());
@@ -72,14 +88,14 @@ class Adjuster {
 
   void create() {
     reason("resource is not up");
-    step(new_resource_step(wanted_, all_));
+    step(Stage::create, new_resource_step(wanted_, all_));
   }
 
   void change_resource() {
     const auto found = differences(running_->options, wanted_.options, all_);
     if (found.empty()) return;
     reasons(found);
-    step(resource_options_step(wanted_, all_));
+    step(Stage::create, resource_options_step(wanted_, all_));
   }
 
   [[nodiscard]] bool addresses_differ() const {
@@ -92,26 +108,26 @@ class Adjuster {
     reason("addresses differ: r=" + control::address_text(running_->peer.local) + " " +
            control::address_text(running_->peer.peer) + " c=" +
            address_word(*wanted_.local_address) + " " + address_word(*wanted_.peer_address));
-    step(Step{Tool::drbdsetup, {"disconnect", wanted_.name()}});
+    step(Stage::release, Step{Tool::drbdsetup, {"disconnect", wanted_.name()}});
     cut_ = true;
   }
 
   void adjust_connection() {
     if (running_ == nullptr || !running_->has_connection || cut_) {
       if (!cut_) reason("no connection");
-      step(connect_step(wanted_, all_));
+      step(Stage::connect, connect_step(wanted_, all_));
       return;
     }
     const auto found = differences(running_->net, wanted_.net, all_);
     if (found.empty()) return;
     reasons(found);
-    step(net_options_step(wanted_, all_));
+    step(Stage::net_options, net_options_step(wanted_, all_));
   }
 
   void remove_volume(const VolumeShow& volume) {
     const std::string minor = std::to_string(volume.minor);
-    if (volume.backing) step(Step{Tool::drbdsetup, {"detach", minor}});
-    step(Step{Tool::drbdsetup, {"del-minor", minor}});
+    if (volume.backing) step(Stage::release, Step{Tool::drbdsetup, {"detach", minor}});
+    step(Stage::release, Step{Tool::drbdsetup, {"del-minor", minor}});
   }
 
   void remove_volumes() {
@@ -128,8 +144,8 @@ class Adjuster {
 
   void attach(const LocalVolume& volume) {
     if (volume.diskless()) return;
-    step(metadata_step("apply-al", volume));
-    step(attach_step(volume, all_));
+    step(Stage::attach, metadata_step("apply-al", volume));
+    step(Stage::attach, attach_step(volume, all_));
   }
 
   void adjust_volume(const LocalVolume& volume) {
@@ -137,7 +153,7 @@ class Adjuster {
         running_ == nullptr ? nullptr : find_running(*running_, volume.number);
     if (running == nullptr || running->minor != volume.minor) {
       if (running_ != nullptr) reason("volume " + std::to_string(volume.number) + " is new");
-      step(new_minor_step(wanted_, volume));
+      step(Stage::devices, new_minor_step(wanted_, volume));
       attach(volume);
       return;
     }
@@ -148,14 +164,29 @@ class Adjuster {
     }
     if (volume.diskless() || !same_backing(volume, *running->backing)) {
       reason("disk differs: r=" + running->backing->disk_path + " c=" + volume.disk);
-      step(minor_step("detach", volume));
+      step(Stage::release, minor_step("detach", volume));
       attach(volume);
       return;
     }
-    const auto found = differences(running->disk, volume.options, all_);
-    if (found.empty()) return;
-    reasons(found);
-    step(disk_options_step(volume, all_));
+    adjust_disk(volume, *running);
+  }
+
+  // A size is not an option like others: it takes effect by a resize, which may be refused (without
+  // a Primary, during a resync). The options are in place before that.
+  void adjust_disk(const LocalVolume& volume, const VolumeShow& running) {
+    LocalVolume same_size = volume;
+    set_size(same_size.options, running.disk.size_sectors);
+    const auto found = differences(running.disk, same_size.options, all_);
+    if (!found.empty()) {
+      reasons(found);
+      step(Stage::disks, disk_options_step(same_size, all_));
+    }
+    const std::optional<std::uint64_t> size = configured_size(volume);
+    if (!size || *size == running.disk.size_sectors) return;
+    reason("Value of 'size' differs: r=" + std::to_string(running.disk.size_sectors) +
+           "s c=" + std::to_string(*size) + "s");
+    for (Step& one : resize_steps(volume))
+      step(Stage::disks, std::move(one));
   }
 
   const LocalResource& wanted_;

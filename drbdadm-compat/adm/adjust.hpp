@@ -4,6 +4,8 @@
 // ones.
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -17,13 +19,34 @@ struct AdjustOptions {
   bool skip_net = false;
 };
 
-// `running` is null when the resource is not up; `others` are all running resources. The steps are
-// in the order in which they must run; `reasons` says why, one line for each difference (`drbdadm
-// -vvv adjust`).
-struct Adjustment {
-  std::vector<Step> steps;
-  std::vector<std::string> reasons;
+// What must be done for all resources before the next is begun for any: a disk that waits for
+// another resource's (resync-after) finds its device, a number or an address that moves from one
+// resource to another is free.
+enum class Stage : std::uint8_t {
+  release,      // connections to cut, disks and devices to give back
+  create,       // resources, and what holds for all of one
+  devices,      // minors
+  disks,        // options and sizes of disks that stay
+  attach,       // disks
+  net_options,  // of connections that stay
+  connect
 };
+inline constexpr std::array all_stages{Stage::release, Stage::create, Stage::devices,
+                                       Stage::disks,   Stage::attach, Stage::net_options,
+                                       Stage::connect};
+
+// `reasons` says why, one line for each difference (`drbdadm -vvv adjust`).
+struct Adjustment {
+  std::array<std::vector<Step>, all_stages.size()> stages;
+  std::vector<std::string> reasons;
+
+  std::vector<Step>& of(Stage stage) noexcept { return stages[static_cast<std::size_t>(stage)]; }
+  [[nodiscard]] const std::vector<Step>& of(Stage stage) const noexcept {
+    return stages[static_cast<std::size_t>(stage)];
+  }
+};
+
+// `running` is null when the resource is not up.
 Adjustment adjust(const config::LocalResource& wanted, const Locals& all,
                   const control::ResourceShow* running, AdjustOptions options = {});
 

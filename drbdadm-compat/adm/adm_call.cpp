@@ -113,7 +113,7 @@ class Reader {
       case 'v': ++call_.verbose; break;
       case 'n': call_.variable = value; break;
       case 'P': call_.peer = value; break;
-      case 'W': call_.passed.push_back(value); break;
+      case 'W': call_.verbatim.push_back(value); break;
       case 'f': call_.passed.emplace_back("--force"); break;
       case 'V': call_.version = true; break;
       case 'h': call_.help = true; break;

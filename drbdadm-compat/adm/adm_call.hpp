@@ -14,8 +14,9 @@ namespace replicator::adm {
 struct AdmCall {
   std::string verb;
   std::vector<std::string> targets;
-  std::vector<std::string> passed;  // options for drbdsetup or drbdmeta, as they were given
-  std::string config_file;          // empty: the usual places
+  std::vector<std::string> passed;    // options for drbdsetup or drbdmeta, as they were given
+  std::vector<std::string> verbatim;  // -W: the same, not looked at
+  std::string config_file;            // empty: the usual places
   std::string config_to_test;
   std::string peer;      // -P
   std::string variable;  // -n

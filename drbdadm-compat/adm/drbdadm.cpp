@@ -12,6 +12,7 @@
 namespace replicator::adm {
 namespace {
 
+using config::Config;
 using config::LocalVolume;
 
 // In this order, as ever; the first that exists is read.
@@ -56,7 +57,7 @@ void print_version() {
 
 // What keeps this call from being carried out, before anything is read: a message, or nothing.
 std::string refusal(const AdmCall& call, const Verb* verb) {
-  if (call.verb.empty()) return "drbdadm: no command given\ntry 'drbdadm help'";
+  if (call.verb.empty()) return "try 'drbdadm help'\nNo command specified";
   if (verb == nullptr) return "drbdadm: Unknown command '" + call.verb + "'";
   if (const std::string* word = unknown_option(*verb, call)) {
     return "drbdadm: unrecognized option '" + *word + "'\ntry 'drbdadm help'";
@@ -68,6 +69,18 @@ std::string refusal(const AdmCall& call, const Verb* verb) {
            " {all|RESOURCE[/VOLUME]|minor-N}...\nNo resource names specified";
   }
   return {};
+}
+
+// "all" of nothing is more often a mistake than meant.
+std::string nothing_at_all(const Verb& verb, const AdmCall& call, const Targets& targets,
+                           const Config& config, const std::string& node) {
+  if (!targets.list.empty() || call.targets.empty() || verb.target == TargetKind::none ||
+      verb.target == TargetKind::optional) {
+    return {};
+  }
+  if (config.resources.empty()) return "no resources defined!";
+  return "WARN: no normal resources defined for this host (" + node +
+         ")!?\nMisspelled name of the local machine with the 'on' keyword ?";
 }
 
 std::string wrong_targets(const Verb& verb, const Targets& targets) {
@@ -110,9 +123,7 @@ int run_verb(const Context& context, const Verb& verb, const std::vector<Target>
   if (verb.all != nullptr) return verb.all(context, targets);
   int highest = 0;
   for (const Target& target : targets) {
-    if (!context.call.variable.empty()) {
-      context.runner.announce(context.call.variable + "=" + target.resource->name());
-    }
+    context.runner.announce(target.resource->name());
     const int code = run_target(context, verb, target);
     if (code >= exit_fatal) return code;
     highest = std::max(highest, code);
@@ -147,8 +158,7 @@ int run_drbdadm(std::span<const std::string> words, Tools& tools, Console consol
   // What nobody has written down has no handlers.
   const bool asked_by_daemon = is_handler(call.verb) && call.config_file.empty();
   if (asked_by_daemon && !tools.files().read(path)) return 0;
-  const config::Config config =
-      config::load_with(tools.files(), path, call.config_to_test, diagnostics);
+  const Config config = config::load_with(tools.files(), path, call.config_to_test, diagnostics);
   fmt::print(console.err, "{}", diagnostics.text());
   if (diagnostics.failed()) return diagnostics.exit_code();
   const config::HostFacts host = tools.host();
@@ -158,13 +168,14 @@ int run_drbdadm(std::span<const std::string> words, Tools& tools, Console consol
   }
   Targets targets;
   if (verb->target != TargetKind::none) targets = select_targets(call.targets, locals);
-  const std::string wrong = wrong_targets(*verb, targets);
+  std::string wrong = wrong_targets(*verb, targets);
+  if (wrong.empty()) wrong = nothing_at_all(*verb, call, targets, config, host.node_name);
   if (!wrong.empty()) {
     if (asked_by_daemon) return 0;
     fmt::print(console.err, "{}\n", wrong);
     return exit_usage;
   }
-  StepRunner runner(tools, console, call.dry_run, call.verbose > 0);
+  StepRunner runner(tools, console, call.dry_run, call.verbose > 0, call.variable);
   const Context context{call, tools, runner, config, locals, host, console, path};
   remember(context, targets.list);
   return run_verb(context, *verb, targets.list);

@@ -72,7 +72,7 @@ int verb_handler(const Context& context, const Target& target) {
       target.resource->handlers.find(verb == "outdate-peer" ? "fence-peer" : verb);
   if (setting == nullptr || setting->value.empty()) return 0;
   if (context.runner.dry_run() || context.call.verbose > 0) {
-    fmt::print(context.console.out, "/bin/sh -c '{}'\n", setting->value);
+    fmt::print(context.console.out, "/bin/sh -c {}\n", shell_word(setting->value));
     std::fflush(context.console.out);
   }
   if (context.runner.dry_run()) return 0;

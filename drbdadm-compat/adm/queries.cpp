@@ -2,7 +2,7 @@
 
 #include <fmt/core.h>
 
-#include "config/dump.hpp"
+#include "config/dump_xml.hpp"
 #include "control/status_json.hpp"
 
 namespace replicator::adm {
@@ -17,14 +17,36 @@ int say(const Context& context, const std::string& line) {
 }
 }  // namespace
 
+namespace {
+// With -d what is in force: each resource with what it takes from `common`.
+config::DumpStyle style_of(const Context& context) {
+  return context.runner.dry_run() ? config::DumpStyle::inherited : config::DumpStyle::as_written;
+}
+}  // namespace
+
 int verb_dump(const Context& context, const std::vector<Target>& targets) {
   const std::string& node = context.host.node_name;
   if (context.call.targets.empty()) {
-    fmt::print(context.console.out, "{}", config::dump(context.config, context.locals, node));
+    fmt::print(context.console.out, "{}",
+               config::dump(context.config, context.locals, node, style_of(context)));
     return 0;
   }
   for (const Target& target : targets) {
-    fmt::print(context.console.out, "{}", config::dump_resource(*target.resource, node));
+    fmt::print(context.console.out, "{}",
+               config::dump_resource(*target.resource, node, style_of(context)));
+  }
+  return 0;
+}
+
+int verb_dump_xml(const Context& context, const std::vector<Target>& targets) {
+  if (context.call.targets.empty()) {
+    fmt::print(context.console.out, "{}",
+               config::dump_xml(context.config, context.locals, style_of(context)));
+    return 0;
+  }
+  for (const Target& target : targets) {
+    fmt::print(context.console.out, "{}",
+               config::dump_xml_resource(*target.resource, style_of(context)));
   }
   return 0;
 }
@@ -38,7 +60,7 @@ int verb_sh_resources(const Context& context, const std::vector<Target>& /*targe
     if (!names.empty()) names += ' ';
     names += local.name();
   }
-  return say(context, names);
+  return names.empty() ? 0 : say(context, names);
 }
 
 int verb_sh_resource(const Context& context, const Target& target) {
@@ -47,11 +69,13 @@ int verb_sh_resource(const Context& context, const Target& target) {
 
 // Minors need no preparation here; the answer is what scripts pass to modprobe.
 int verb_sh_mod_parms(const Context& context, const std::vector<Target>& /*targets*/) {
-  return say(context, "minor_count=32");
+  const config::Setting* count = context.config.global.find("minor-count");
+  return say(context, "minor_count=" + (count == nullptr ? std::string("32") : count->value));
 }
 
-int verb_sh_ip(const Context& context, const Target& target) {
-  const auto& address = target.resource->local_address;
+int verb_sh_ip(const Context& context, const LocalResource& resource,
+               const LocalVolume& /*volume*/) {
+  const auto& address = resource.local_address;
   return say(context, address ? address->ip : "");
 }
 
@@ -86,8 +110,10 @@ int verb_sh_md_idx(const Context& context, const LocalResource& /*resource*/,
 }
 
 int verb_sh_udev(const Context& context, const LocalResource& resource, const LocalVolume& volume) {
+  const bool numbered =
+      !volume.implicit || context.config.global.find("udev-always-use-vnr") != nullptr;
   say(context, "RESOURCE=" + resource.name() +
-                   (volume.implicit ? std::string() : "/" + std::to_string(volume.number)));
+                   (numbered ? "/" + std::to_string(volume.number) : std::string()));
   say(context, "DEVICE=drbd" + std::to_string(volume.minor));
   constexpr std::string_view prefix = "/dev/";
   const bool below_dev = volume.disk.starts_with(prefix);

@@ -6,11 +6,13 @@
 namespace replicator::adm {
 
 int verb_dump(const Context& context, const std::vector<Target>& targets);
+int verb_dump_xml(const Context& context, const std::vector<Target>& targets);
 int verb_sh_nop(const Context& context, const std::vector<Target>& targets);
 int verb_sh_resources(const Context& context, const std::vector<Target>& targets);
 int verb_sh_resource(const Context& context, const Target& target);
 int verb_sh_mod_parms(const Context& context, const std::vector<Target>& targets);
-int verb_sh_ip(const Context& context, const Target& target);
+int verb_sh_ip(const Context& context, const config::LocalResource& resource,
+               const config::LocalVolume& volume);
 int verb_sh_lr_of(const Context& context, const Target& target);
 int verb_sh_dev(const Context& context, const config::LocalResource& resource,
                 const config::LocalVolume& volume);

@@ -3,8 +3,6 @@
 #include <string_view>
 
 namespace replicator::adm {
-namespace {
-
 std::string shell_word(const std::string& word) {
   constexpr std::string_view plain =
       "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%[]";
@@ -16,8 +14,6 @@ std::string shell_word(const std::string& word) {
   }
   return quoted + "'";
 }
-
-}  // namespace
 
 std::string text(const Step& step) {
   std::string line = step.tool == Tool::drbdsetup ? "drbdsetup" : "drbdmeta";

@@ -15,10 +15,15 @@ struct Step {
   Tool tool = Tool::drbdsetup;
   std::vector<std::string> arguments;
 
+  [[nodiscard]] const std::string& verb() const noexcept {
+    return tool == Tool::drbdsetup ? arguments.front() : arguments.back();
+  }
+
   bool operator==(const Step&) const = default;
 };
 
 // As one would type it; words that a shell would split are quoted.
 std::string text(const Step& step);
+std::string shell_word(const std::string& word);
 
 }  // namespace replicator::adm

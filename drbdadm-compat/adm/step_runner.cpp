@@ -10,7 +10,9 @@ constexpr int could_not_run = 20;
 constexpr int metadata_unusable = 1;
 }  // namespace
 
-void StepRunner::announce(const std::string& line) { announced_ = line; }
+void StepRunner::announce(const std::string& resource) {
+  if (!variable_.empty()) announced_ = variable_ + "=" + resource;
+}
 
 // Every other command finds nothing configured when no daemon runs, which is the truth.
 bool StepRunner::needs_daemon(const Step& step) const {
@@ -18,13 +20,15 @@ bool StepRunner::needs_daemon(const Step& step) const {
          step.arguments.front() == "new-resource";
 }
 
+void StepRunner::show(const Step& step) {
+  if (!dry_run_ && !verbose_) return;
+  if (!announced_.empty()) fmt::print(console_.out, "{}\n", announced_);
+  fmt::print(console_.out, "{}\n", text(step));
+  std::fflush(console_.out);
+}
+
 int StepRunner::run(const Step& step) {
-  if (dry_run_ || verbose_) {
-    if (!announced_.empty()) fmt::print(console_.out, "{}\n", announced_);
-    announced_.clear();
-    fmt::print(console_.out, "{}\n", text(step));
-    std::fflush(console_.out);
-  }
+  show(step);
   if (dry_run_) return 0;
   if (needs_daemon(step)) {
     const std::string problem = tools_.start_daemon();

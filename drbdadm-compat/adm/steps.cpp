@@ -96,6 +96,14 @@ Step resource_options_step(const LocalResource& resource, const Locals& all) {
   return step;
 }
 
+std::vector<Step> resize_steps(const LocalVolume& volume) {
+  std::vector<Step> steps{minor_step("resize", volume)};
+  const config::Setting* size = volume.options.find("size");
+  if (size != nullptr) steps.back().arguments.push_back("--size=" + size->value);
+  if (!volume.diskless()) steps.push_back(metadata_step("check-resize", volume));
+  return steps;
+}
+
 Step wait_step(std::string_view command, const LocalResource& resource, const LocalVolume& volume) {
   Step step = minor_step(command, volume);
   for (const char* name :

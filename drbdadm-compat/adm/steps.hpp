@@ -27,6 +27,9 @@ Step disconnect_step(const config::LocalResource& resource);
 Step disk_options_step(const config::LocalVolume& volume, const Locals& all);
 Step net_options_step(const config::LocalResource& resource, const Locals& all);
 Step resource_options_step(const config::LocalResource& resource, const Locals& all);
+// The configured size, or without one all that the disks offer; then the meta data, which may have
+// moved, is noted at its new place.
+std::vector<Step> resize_steps(const config::LocalVolume& volume);
 // wait-connect and wait-sync with the timeouts of the startup section.
 Step wait_step(std::string_view command, const config::LocalResource& resource,
                const config::LocalVolume& volume);

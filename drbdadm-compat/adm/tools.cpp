@@ -1,11 +1,13 @@
 #include "adm/tools.hpp"
 
 #include <arpa/inet.h>
+#include <fcntl.h>
 #include <fmt/core.h>
 #include <ifaddrs.h>
 #include <limits.h>
 #include <net/if.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
@@ -15,6 +17,7 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 
@@ -171,6 +174,50 @@ std::string LocalTools::random_identifier() {
   std::uint64_t value = 0;
   ensure(::getrandom(&value, sizeof value, 0) == static_cast<ssize_t>(sizeof value));
   return fmt::format("{:016X}", value);
+}
+
+int LocalTools::begin_wait(std::span<const std::string> arguments) {
+  std::fflush(nullptr);
+  const pid_t child = ::fork();
+  if (child != 0) return child;
+  // It says nothing into a dialogue, and ends with its parent.
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM, 0, 0, 0);
+  const int null = ::open("/dev/null", O_RDWR | O_CLOEXEC);
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+    ::dup2(null, standard);
+  ::_exit(drbdsetup(arguments));
+}
+
+bool LocalTools::wait_ended(int handle) {
+  int status = 0;
+  const pid_t child = ::waitpid(handle, &status, WNOHANG);
+  return child == handle || (child < 0 && errno == ECHILD);
+}
+
+void LocalTools::end_wait(int handle) {
+  ::kill(handle, SIGTERM);
+  int status = 0;
+  while (::waitpid(handle, &status, 0) < 0 && errno == EINTR) {
+  }
+}
+
+bool LocalTools::terminal() {
+  return ::isatty(STDIN_FILENO) != 0 && ::isatty(fileno(console_.out)) != 0;
+}
+
+std::string LocalTools::line_or_pause(unsigned milliseconds) {
+  // Without a terminal nobody is asked: what stands on standard input is for somebody else.
+  pollfd input{terminal() ? STDIN_FILENO : -1, POLLIN, 0};
+  if (::poll(&input, 1, static_cast<int>(milliseconds)) <= 0) return {};
+  char line[128];
+  const ssize_t length = ::read(STDIN_FILENO, line, sizeof line);
+  if (length <= 0) {
+    ::poll(nullptr, 0, static_cast<int>(milliseconds));
+    return {};
+  }
+  const std::string text(line, static_cast<std::size_t>(length));
+  const std::string first = text.substr(0, text.find('\n'));
+  return first.empty() ? std::string("no") : first;
 }
 
 config::HostFacts LocalTools::host() {

@@ -37,6 +37,14 @@ class Tools {
   // kept while the machine runs. Empty when nobody has brought it up.
   virtual void remember_config(const std::string& object, const std::string& path) = 0;
   virtual std::string remembered_config(const std::string& object) = 0;
+  // A drbdsetup command beside this one, which may take long and says nothing: a handle, or -1.
+  virtual int begin_wait(std::span<const std::string> arguments) = 0;
+  virtual bool wait_ended(int handle) = 0;
+  virtual void end_wait(int handle) = 0;
+  // Is there an operator who can answer?
+  virtual bool terminal() = 0;
+  // Lets that time pass, or less when the operator has entered a line; the line without its end.
+  virtual std::string line_or_pause(unsigned milliseconds) = 0;
   // 64 random bits, as 16 hexadecimal digits.
   virtual std::string random_identifier() = 0;
 };
@@ -64,6 +72,11 @@ class LocalTools final : public Tools {
   void remember_config(const std::string& object, const std::string& path) override;
   std::string remembered_config(const std::string& object) override;
   std::string random_identifier() override;
+  int begin_wait(std::span<const std::string> arguments) override;
+  bool wait_ended(int handle) override;
+  void end_wait(int handle) override;
+  bool terminal() override;
+  std::string line_or_pause(unsigned milliseconds) override;
 
  private:
   [[nodiscard]] bool daemon_runs() const;

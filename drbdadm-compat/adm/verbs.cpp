@@ -7,6 +7,8 @@
 #include "adm/bring_up.hpp"
 #include "adm/handlers.hpp"
 #include "adm/queries.hpp"
+#include "adm/usable.hpp"
+#include "adm/wait_interactive.hpp"
 #include "command/setup_call.hpp"
 #include "control/option_table.hpp"
 
@@ -19,6 +21,8 @@ using config::LocalVolume;
 Step with_passed(const Context& context, Step step) {
   const std::vector<std::string>& passed = context.call.passed;
   step.arguments.insert(step.arguments.end(), passed.begin(), passed.end());
+  const std::vector<std::string>& verbatim = context.call.verbatim;
+  step.arguments.insert(step.arguments.end(), verbatim.begin(), verbatim.end());
   return step;
 }
 
@@ -82,58 +86,125 @@ int verb_new_minor(const Context& context, const LocalResource& resource,
   return context.runner.run(new_minor_step(resource, volume));
 }
 
-int verb_disk_options(const Context& context, const LocalResource& /*resource*/,
-                      const LocalVolume& volume) {
-  return context.runner.run(with_passed(context, disk_options_step(volume, context.locals)));
+// Options that are given are set beside those that run; without any, those of the file hold again.
+int apply_options(const Context& context, Step from_file, std::size_t objects) {
+  if (context.call.passed.empty() && context.call.verbatim.empty()) {
+    return context.runner.run(from_file);
+  }
+  from_file.arguments.resize(1 + objects);
+  return context.runner.run(with_passed(context, std::move(from_file)));
 }
 
-// The configured size again, unless another one is asked for; then the meta data, which may have
-// moved, is found at its new place from now on.
+int verb_disk_options(const Context& context, const LocalResource& /*resource*/,
+                      const LocalVolume& volume) {
+  return apply_options(context, disk_options_step(volume, context.locals), 1);
+}
+
 int verb_resize(const Context& context, const LocalResource& /*resource*/,
                 const LocalVolume& volume) {
-  Step step = minor_step("resize", volume);
-  const config::Setting* size = volume.options.find("size");
-  if (size != nullptr) step.arguments.push_back("--size=" + size->value);
-  const int code = context.runner.run(with_passed(context, std::move(step)));
-  if (code != 0 || volume.diskless()) return code;
-  return context.runner.run(metadata_step("check-resize", volume));
+  std::vector<Step> steps = resize_steps(volume);
+  steps.front() = with_passed(context, std::move(steps.front()));
+  return context.runner.run(steps);
+}
+
+// `both`, or host names.
+bool names_host(std::string_view words, std::string_view node) {
+  while (!words.empty()) {
+    const std::size_t blank = std::min(words.find(' '), words.size());
+    const std::string_view word = words.substr(0, blank);
+    if (word == "both" || config::same_host(word, node)) return true;
+    words.remove_prefix(std::min(blank + 1, words.size()));
+  }
+  return false;
+}
+
+bool names_all(const AdmCall& call) {
+  return std::find(call.targets.begin(), call.targets.end(), "all") != call.targets.end();
+}
+
+// What a boot script asks for: the nodes that `become-primary-on` names become Primary.
+int verb_sh_b_pri(const Context& context, const Target& target) {
+  const config::Setting* setting = target.resource->startup.find("become-primary-on");
+  if (setting == nullptr || !names_host(setting->value, context.host.node_name)) return 0;
+  int highest = 0;
+  for (const LocalVolume* volume : target.volumes())
+    highest = std::max(highest, context.runner.run(minor_step("primary", *volume)));
+  return highest;
+}
+
+// A generation of one volume is of no use to another.
+int verb_new_current_uuid(const Context& context, const Target& target) {
+  const LocalResource& resource = *target.resource;
+  if (target.volume == nullptr && resource.volumes.size() > 1 && !names_all(context.call)) {
+    fmt::print(context.console.err,
+               "new-current-uuid requires a specific volume id, but none is specified.\n"
+               "Try 'new-current-uuid minor-<minor_number>' or 'new-current-uuid {}/<vnr>'\n",
+               resource.name());
+    return exit_usage;
+  }
+  int highest = 0;
+  for (const LocalVolume* volume : target.volumes())
+    highest = std::max(highest, on_minor(context, resource, *volume));
+  return highest;
+}
+
+const char* refusal_of(std::string_view verb) {
+  if (verb.starts_with("proxy-")) {
+    return "DRBD Proxy is not supported; protocol A with on-congestion pull-ahead serves slow "
+           "links";
+  }
+  return "a resource has one peer, as in DRBD 8.4; use connect, disconnect and adjust";
+}
+
+int verb_refused(const Context& context, const Target& /*target*/) {
+  fmt::print(context.console.err, "drbdadm {}: {}\n", context.call.verb,
+             refusal_of(context.call.verb));
+  return exit_usage;
 }
 
 int verb_wait(const Context& context, const LocalResource& resource, const LocalVolume& volume) {
   return context.runner.run(with_passed(context, wait_step(context.call.verb, resource, volume)));
 }
 
-bool has_addresses(const Context& context, const LocalResource& resource) {
-  const std::string reason = config::unusable_because(resource);
-  if (reason.empty()) return true;
-  fmt::print(context.console.err, "{}: resource {}: {}\n", config::text(resource.resource->place),
-             resource.name(), reason);
-  return false;
-}
-
 int verb_connect(const Context& context, const Target& target) {
-  if (!has_addresses(context, *target.resource)) return exit_config;
+  if (!can_connect(context, *target.resource)) return exit_config;
   return context.runner.run(with_passed(context, connect_step(*target.resource, context.locals)));
 }
 
 int verb_disconnect(const Context& context, const Target& target) {
-  if (!has_addresses(context, *target.resource)) return exit_config;
+  if (!usable(context, *target.resource)) return exit_config;
   return context.runner.run(with_passed(context, disconnect_step(*target.resource)));
 }
 
 int verb_net_options(const Context& context, const Target& target) {
-  if (!has_addresses(context, *target.resource)) return exit_config;
-  return context.runner.run(
-      with_passed(context, net_options_step(*target.resource, context.locals)));
+  if (!usable(context, *target.resource)) return exit_config;
+  return apply_options(context, net_options_step(*target.resource, context.locals), 2);
 }
 
 int verb_resource_options(const Context& context, const Target& target) {
-  return context.runner.run(
-      with_passed(context, resource_options_step(*target.resource, context.locals)));
+  return apply_options(context, resource_options_step(*target.resource, context.locals), 1);
 }
 
 int verb_new_resource(const Context& context, const Target& target) {
   return context.runner.run(new_resource_step(*target.resource, context.locals));
+}
+
+int sh_status_of(const Context& context, const std::vector<Target>& /*targets*/) {
+  int highest = 0;
+  for (const LocalResource& local : context.locals) {
+    if (local.ignored()) continue;
+    const config::Resource& resource = *local.resource;
+    fmt::print(context.console.out,
+               "_conf_res_name={}\n_conf_file_line={}:{}\n\n_stacked_on=\n_stacked_on_device=\n"
+               "_stacked_on_minor=\n",
+               local.name(), resource.file, resource.place.line);
+    for (const LocalVolume& volume : local.volumes) {
+      fmt::print(context.console.out, "_conf_volume={}\n", volume.number);
+      std::fflush(context.console.out);
+      highest = std::max(highest, context.runner.run(minor_step("sh-status", volume)));
+    }
+  }
+  return highest;
 }
 
 int status_of(const Context& context, const std::vector<Target>& targets) {
@@ -161,13 +232,19 @@ constexpr Verb table[] = {
     {.name = "adjust",
      .target = resource_once,
      .options = "skip-disk skip-net",
-     .each = verb_adjust},
+     .all = verb_adjust},
+    {.name = "adjust-with-progress",
+     .target = resource_once,
+     .options = "skip-disk skip-net",
+     .all = verb_adjust_with_progress},
     {.name = "attach", .each_volume = verb_attach},
     {.name = "detach", .each_volume = on_minor},
     {.name = "connect", .target = resource_once, .each = verb_connect},
     {.name = "disconnect", .target = resource_once, .each = verb_disconnect},
     {.name = "new-resource", .target = resource, .options = "", .each = verb_new_resource},
     {.name = "new-minor", .options = "", .each_volume = verb_new_minor},
+    {.name = "sh-new-minor", .options = "", .each_volume = verb_new_minor},
+    {.name = "del-minor", .each_volume = on_minor},
     {.name = "primary", .options = "force overwrite-data-of-peer o", .each_volume = on_minor},
     {.name = "secondary", .each_volume = on_minor},
     {.name = "invalidate", .each_volume = on_device_or_metadata},
@@ -180,9 +257,10 @@ constexpr Verb table[] = {
     {.name = "resume-io", .each_volume = on_minor},
     {.name = "resize", .each_volume = verb_resize},
     {.name = "check-resize", .each_volume = on_metadata},
-    {.name = "new-current-uuid", .each_volume = on_minor},
+    {.name = "new-current-uuid", .target = volume, .each = verb_new_current_uuid},
     {.name = "disk-options", .each_volume = verb_disk_options},
     {.name = "syncer", .options = "", .each_volume = verb_disk_options},
+    {.name = "peer-device-options", .options = "=disk-options", .each_volume = verb_disk_options},
     {.name = "net-options", .target = resource_once, .each = verb_net_options},
     {.name = "resource-options", .target = resource_once, .each = verb_resource_options},
     {.name = "create-md", .options = create_options, .each_volume = verb_create_md},
@@ -196,9 +274,10 @@ constexpr Verb table[] = {
     {.name = "cstate", .each_volume = on_minor},
     {.name = "dstate", .each_volume = verb_dstate},
     {.name = "status", .target = optional, .all = status_of},
-    {.name = "sh-status", .target = optional, .all = status_of},
+    {.name = "sh-status", .target = none, .options = "", .all = sh_status_of},
     {.name = "wait-connect", .each_volume = verb_wait},
     {.name = "wait-sync", .each_volume = verb_wait},
+    {.name = "wait-con-int", .target = none, .options = "", .all = verb_wait_con_int},
     {.name = "before-resync-target", .target = resource_once, .options = "", .each = verb_handler},
     {.name = "after-resync-target", .target = resource_once, .options = "", .each = verb_handler},
     {.name = "before-resync-source", .target = resource_once, .options = "", .each = verb_handler},
@@ -213,18 +292,27 @@ constexpr Verb table[] = {
     {.name = "split-brain", .target = resource_once, .options = "", .each = verb_handler},
     {.name = "out-of-sync", .target = resource_once, .options = "", .each = verb_handler},
     {.name = "dump", .target = optional, .options = "", .all = verb_dump},
+    {.name = "dump-xml", .target = optional, .options = "", .all = verb_dump_xml},
     {.name = "sh-nop", .target = none, .options = "", .all = verb_sh_nop},
     {.name = "sh-resources", .target = none, .options = "", .all = verb_sh_resources},
     {.name = "sh-mod-parms", .target = none, .options = "", .all = verb_sh_mod_parms},
     {.name = "sh-resource", .target = resource_once, .options = "", .each = verb_sh_resource},
-    {.name = "sh-ip", .target = resource_once, .options = "", .each = verb_sh_ip},
+    {.name = "sh-b-pri", .target = resource_once, .options = "", .each = verb_sh_b_pri},
+    {.name = "sh-ip", .options = "", .each_volume = verb_sh_ip},
     {.name = "sh-lr-of", .target = resource_once, .options = "", .each = verb_sh_lr_of},
     {.name = "sh-dev", .options = "", .each_volume = verb_sh_dev},
     {.name = "sh-minor", .options = "", .each_volume = verb_sh_minor},
     {.name = "sh-ll-dev", .options = "", .each_volume = verb_sh_ll_dev},
     {.name = "sh-md-dev", .options = "", .each_volume = verb_sh_md_dev},
     {.name = "sh-md-idx", .options = "", .each_volume = verb_sh_md_idx},
-    {.name = "sh-udev", .options = "", .each_volume = verb_sh_udev}};
+    {.name = "sh-udev", .options = "", .each_volume = verb_sh_udev},
+    {.name = "proxy-up", .target = resource_once, .options = "", .each = verb_refused},
+    {.name = "proxy-down", .target = resource_once, .options = "", .each = verb_refused},
+    {.name = "new-peer", .target = resource_once, .options = "", .each = verb_refused},
+    {.name = "del-peer", .target = resource_once, .options = "", .each = verb_refused},
+    {.name = "new-path", .target = resource_once, .options = "", .each = verb_refused},
+    {.name = "del-path", .target = resource_once, .options = "", .each = verb_refused},
+    {.name = "forget-peer", .target = resource_once, .options = "", .each = verb_refused}};
 
 bool is_word_of(std::string_view words, std::string_view word) {
   while (!words.empty()) {
@@ -236,8 +324,10 @@ bool is_word_of(std::string_view words, std::string_view word) {
 }
 
 bool accepts(const Verb& verb, std::string_view name) {
-  if (verb.options != "@") return is_word_of(verb.options, name);
-  const command::SetupCommand* command = command::find_setup_command(verb.name);
+  const bool other = verb.options.starts_with('=');
+  if (verb.options != "@" && !other) return is_word_of(verb.options, name);
+  const command::SetupCommand* command =
+      command::find_setup_command(other ? verb.options.substr(1) : verb.name);
   if (command == nullptr) return false;
   if (std::find(command->flags.begin(), command->flags.end(), name) != command->flags.end()) {
     return true;

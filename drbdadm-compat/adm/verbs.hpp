@@ -22,7 +22,7 @@ struct Verb {
   std::string_view name;
   TargetKind target = TargetKind::volume;
   // Names of the options that may be passed on; "@" stands for those of the drbdsetup command of
-  // the same name.
+  // the same name, "=NAME" for those of another one.
   std::string_view options = "@";
   // One call for all targets, or one for each: exactly one of the two is set.
   int (*all)(const Context&, const std::vector<Target>&) = nullptr;

@@ -54,6 +54,23 @@ void write_settings(Writer& out, OptionSection kind, const Section& section) {
   }
 }
 
+// In an order of their own, and with one blank, as ever.
+constexpr std::array global_order{
+    "disable-ip-verification", "minor-count",        "dialog-refresh",   "usage-count",
+    "cmd-timeout-short",       "cmd-timeout-medium", "cmd-timeout-long", "udev-always-use-vnr"};
+
+void write_global(Writer& out, const Section& global) {
+  out.open("global");
+  for (const char* name : global_order) {
+    const Setting* setting = global.find(name);
+    if (setting == nullptr) continue;
+    const bool flag = is_flag(OptionSection::global, name);
+    out.line(setting->name + (flag ? std::string() : " " + quoted(setting->value)) + ";");
+  }
+  out.close();
+  out.blank();
+}
+
 void write_section(Writer& out, const char* word, OptionSection kind, const Section& section) {
   if (section.settings.empty()) return;
   out.open(word);
@@ -61,17 +78,8 @@ void write_section(Writer& out, const char* word, OptionSection kind, const Sect
   out.close();
 }
 
-struct NamedSection {
-  const char* word;
-  OptionSection kind;
-};
-constexpr std::array section_order{
-    NamedSection{"options", OptionSection::resource}, NamedSection{"net", OptionSection::net},
-    NamedSection{"disk", OptionSection::disk}, NamedSection{"startup", OptionSection::startup},
-    NamedSection{"handlers", OptionSection::handlers}};
-
 void write_sections(Writer& out, const Sections& sections) {
-  for (const NamedSection& each : section_order) {
+  for (const NamedSection& each : shown_order) {
     write_section(out, each.word, each.kind, sections.of(each.kind));
   }
 }
@@ -81,6 +89,7 @@ std::string address_value(const Address& address) {
 }
 
 std::string device_value(const Device& device) {
+  if (!device.named) return "minor " + std::to_string(device.minor);
   return quoted(device.name) + " minor " + std::to_string(device.minor);
 }
 
@@ -90,7 +99,7 @@ void write_volume_statements(Writer& out, const Volume& volume, std::size_t widt
   if (volume.meta_disk) {
     std::string value = quoted(volume.meta_disk->device);
     if (volume.meta_disk->slot) value += " [" + std::to_string(*volume.meta_disk->slot) + "]";
-    out.pair("meta-disk", value, width);
+    out.pair("meta-disk", value, volume.meta_disk->internal() ? width : name_width);
   }
 }
 
@@ -160,7 +169,7 @@ void write_resource(Writer& out, const LocalResource& local, const std::string& 
   const Resource& resource = *local.resource;
   out.line("# resource " + resource.name + " on " + node + ": " +
            (local.ignored() ? "ignored" : "not ignored") + ", " + stacking(local));
-  out.line("# defined at " + text(resource.place));
+  out.line("# defined at " + text(Place{resource.file, resource.place.line}));
   out.open("resource " + quoted(resource.name));
   for (const Host& host : resource.hosts)
     write_host(out, resource, host);
@@ -194,37 +203,36 @@ std::string quoted(const std::string& value) {
   return text + "\"";
 }
 
-std::string dump(const Config& config, const std::vector<LocalResource>& locals,
-                 const std::string& node) {
-  Writer out;
-  out.line("# " + config.path);
-  if (!config.global.settings.empty()) {
-    out.open("global");
-    write_settings(out, OptionSection::global, config.global);
-    out.close();
-    out.blank();
-  }
-  if (config.common_opened) {
-    out.open("common");
-    write_sections(out, config.common);
-    out.close();
-    out.blank();
-  }
-  for (const LocalResource& local : locals) {
-    write_resource(out, local, node, local.resource->sections);
-  }
-  return out.take();
-}
-
-std::string dump_resource(const LocalResource& local, const std::string& node) {
+Sections shown_sections(const LocalResource& local, DumpStyle style) {
+  if (style == DumpStyle::as_written) return local.resource->sections;
   Sections merged;
   merged.of(OptionSection::resource) = local.options;
   merged.of(OptionSection::net) = local.net;
   merged.of(OptionSection::disk) = local.disk;
   merged.of(OptionSection::startup) = local.startup;
   merged.of(OptionSection::handlers) = local.handlers;
+  return merged;
+}
+
+std::string dump(const Config& config, const std::vector<LocalResource>& locals,
+                 const std::string& node, DumpStyle style) {
   Writer out;
-  write_resource(out, local, node, merged);
+  out.line("# " + config.path);
+  if (!config.global.settings.empty()) write_global(out, config.global);
+  if (config.common_opened) {
+    out.open("common");
+    write_sections(out, config.common);
+    out.close();
+    out.blank();
+  }
+  for (const LocalResource& local : locals)
+    write_resource(out, local, node, shown_sections(local, style));
+  return out.take();
+}
+
+std::string dump_resource(const LocalResource& local, const std::string& node, DumpStyle style) {
+  Writer out;
+  write_resource(out, local, node, shown_sections(local, style));
   return out.take();
 }
 

@@ -53,7 +53,8 @@ struct Address {
 };
 
 struct Device {
-  std::string name;  // "/dev/drbd0"; never empty
+  std::string name;   // "/dev/drbd0"; never empty
+  bool named = true;  // false: only the minor was written
   std::uint32_t minor = 0;
   Place place;
 };
@@ -104,6 +105,7 @@ struct Connection {
 struct Resource {
   std::string name;
   Place place;
+  std::string file;  // of `place`, resolved
   Sections sections;
   std::vector<Volume> volumes;  // resource-wide defaults
   std::vector<Host> hosts;

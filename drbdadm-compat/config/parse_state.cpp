@@ -13,7 +13,7 @@ std::string joined(const std::vector<std::string>& words) {
 }  // namespace
 
 ParseState::ParseState(ParseContext& shared, std::string name, std::string_view text)
-    : context(shared), file(std::move(name)), lexer_(text) {
+    : context(shared), file(std::move(name)), resolved(shared.files.resolve(file)), lexer_(text) {
   advance();
 }
 

@@ -26,8 +26,9 @@ class ParseState {
   ParseState(ParseContext& context, std::string file, std::string_view text);
 
   ParseContext& context;
-  const std::string file;
-  Token token;  // the one to look at next
+  const std::string file;      // as it was named
+  const std::string resolved;  // by which it is known to be the same
+  Token token;                 // the one to look at next
 
   void advance() { token = lexer_.next(); }
   // Straight behind the current token: see Lexer::until.

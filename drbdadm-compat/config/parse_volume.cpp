@@ -27,6 +27,7 @@ std::optional<std::uint32_t> implied_minor(const std::string& name) {
 void check_device(ParseState& state, const Place& place, Device& device, bool named,
                   std::optional<std::uint32_t> minor) {
   Diagnostics& diagnostics = state.context.diagnostics;
+  device.named = named;
   if (!named) {
     device.minor = minor.value_or(0);
     device.name = "/dev/drbd" + std::to_string(device.minor);

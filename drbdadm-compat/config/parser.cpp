@@ -241,6 +241,7 @@ bool parse_top_level(ParseState& state) {
 bool parse_resource(ParseState& state) {
   Resource resource;
   resource.place = state.place();
+  resource.file = state.resolved;
   state.advance();
   if (!state.take_name(resource.name, "a resource name")) return false;
   if (!state.take('{')) return false;

@@ -1,5 +1,6 @@
 #include "config/resolve.hpp"
 
+#include <arpa/inet.h>
 #include <strings.h>
 
 #include <algorithm>
@@ -20,9 +21,23 @@ bool serves(const Host& host, std::string_view node, bool exactly) {
   return false;
 }
 
+// As interfaces show it: an IPv6 address has several spellings, and may name an interface.
+std::string normal_form(const Address& address) {
+  const std::string host = address.ip.substr(0, address.ip.find('%'));
+  const int family = address.family == "ipv6" ? AF_INET6 : AF_INET;
+  unsigned char bytes[sizeof(in6_addr)];
+  char text[INET6_ADDRSTRLEN];
+  if (::inet_pton(family, host.c_str(), bytes) != 1) return host;
+  return ::inet_ntop(family, bytes, text, sizeof text) == nullptr ? host : std::string(text);
+}
+
+bool is_here(const Address& address, const HostFacts& facts) {
+  return std::find(facts.addresses.begin(), facts.addresses.end(), normal_form(address)) !=
+         facts.addresses.end();
+}
+
 bool is_local(const Host& host, const HostFacts& facts) {
-  return host.address && std::find(facts.addresses.begin(), facts.addresses.end(),
-                                   host.address->ip) != facts.addresses.end();
+  return host.address && is_here(*host.address, facts);
 }
 
 const Host* find_here(const Resource& resource, const HostFacts& facts) {
@@ -217,6 +232,20 @@ std::optional<std::uint32_t> resync_after_minor(const std::vector<LocalResource>
   }
   if (number.problem.empty() && number.value.number >= 0) {
     return static_cast<std::uint32_t>(number.value.number);
+  }
+  return std::nullopt;
+}
+
+std::optional<Address> foreign_address(const LocalResource& local, const HostFacts& facts) {
+  const std::optional<Address>& own = local.local_address;
+  return own && !is_here(*own, facts) ? own : std::nullopt;
+}
+
+std::optional<Address> address_of(const Resource& resource, std::string_view host) {
+  for (const bool exactly : {true, false}) {
+    for (const Host& each : resource.hosts) {
+      if (serves(each, host, exactly)) return each.address;
+    }
   }
   return std::nullopt;
 }

@@ -68,6 +68,11 @@ std::vector<Volume> effective_volumes(const Resource& resource, const Host& host
 std::optional<std::uint32_t> resync_after_minor(const std::vector<LocalResource>& resources,
                                                 std::string_view target);
 
+// Our own address, when no interface here has it: a connection could not be made from it.
+std::optional<Address> foreign_address(const LocalResource& resource, const HostFacts& facts);
+// The address of a host of that name, or none.
+std::optional<Address> address_of(const Resource& resource, std::string_view host);
+
 // Why this resource can not be brought up here, in one line; empty when it can.
 std::string unusable_because(const LocalResource& resource);
 

@@ -80,8 +80,8 @@ Finding refused(const Scene& scene) {
           fmt::format("{} went StandAlone when it had this node's answer to its "
                       "challenge{}: the shared secrets differ",
                       scene.peer(), scene.at()),
-          {scene.here("drbdadm dump", "compare shared-secret and cram-hmac-alg"),
-           scene.there("drbdadm dump"), scene.there("drbdadm adjust", "where it was changed"),
+          {scene.here("drbdadm -d dump", "compare shared-secret and cram-hmac-alg"),
+           scene.there("drbdadm -d dump"), scene.there("drbdadm adjust", "where it was changed"),
            scene.there("drbdadm connect")});
     case LinkTrouble::hung_up:
       return problem("connection", "peer-stand-alone", what,
@@ -133,7 +133,7 @@ Finding not_reached(const Scene& scene) {
                    fmt::format("this node does not have the address {}",
                                io::host_text(scene.facts().status.peer.local)),
                    "the configuration names it, and no interface carries it",
-                   {scene.type_here("ip address"), scene.here("drbdadm dump")});
+                   {scene.type_here("ip address"), scene.here("drbdadm -d dump")});
   }
   return no_answer(scene);
 }
@@ -144,8 +144,8 @@ Finding not_reached(const Scene& scene) {
 Finding secret(const Scene& scene, const char* reason, const std::string& because) {
   return problem("connection", reason, "the peer was reached, and they do not trust each other",
                  because,
-                 {scene.here("drbdadm dump", "compare shared-secret and cram-hmac-alg"),
-                  scene.there("drbdadm dump"),
+                 {scene.here("drbdadm -d dump", "compare shared-secret and cram-hmac-alg"),
+                  scene.there("drbdadm -d dump"),
                   scene.here("drbdadm adjust", "on the node where it was changed"),
                   scene.here("drbdadm connect", "where it is StandAlone")});
 }
@@ -166,13 +166,13 @@ Finding by_trouble(const Scene& scene) {
                     "cram-hmac-alg is set here, and the peer does not know of it" + scene.at());
     case LinkTrouble::tls:
       return problem("connection", "tls", "the peer was reached, and there is no TLS with it", told,
-                     {scene.here("drbdadm dump", "compare the tls options and their files"),
-                      scene.there("drbdadm dump"), scene.here("drbdadm connect")});
+                     {scene.here("drbdadm -d dump", "compare the tls options and their files"),
+                      scene.there("drbdadm -d dump"), scene.here("drbdadm connect")});
     case LinkTrouble::dialect:
       return problem(
           "connection", "dialect", "the peer was reached",
           "the two have no protocol version in common" + scene.at(),
-          {scene.here("drbdadm dump", "protocol-version-max"), scene.here("drbdadm connect")});
+          {scene.here("drbdadm -d dump", "protocol-version-max"), scene.here("drbdadm connect")});
     case LinkTrouble::not_drbd:
       return problem("connection", "not-drbd",
                      "something listens at " + scene.peer_address() + " that is not DRBD",
@@ -182,7 +182,7 @@ Finding by_trouble(const Scene& scene) {
     case LinkTrouble::disagreement:
       return problem("connection", "settings-differ", "the peer was reached, and they disagree",
                      told,
-                     {scene.here("drbdadm dump", "compare with the peer's"),
+                     {scene.here("drbdadm -d dump", "compare with the peer's"),
                       scene.here("drbdadm adjust", "on the node where it was changed"),
                       scene.here("drbdadm connect")});
     case LinkTrouble::handshake_refused:
@@ -191,7 +191,7 @@ Finding by_trouble(const Scene& scene) {
     case LinkTrouble::no_local_address:
       return problem("connection", "no-address",
                      "this node cannot listen at " + io::text(scene.facts().status.peer.local),
-                     told, {scene.type_here("ip address"), scene.here("drbdadm dump")});
+                     told, {scene.type_here("ip address"), scene.here("drbdadm -d dump")});
     case LinkTrouble::hung_up:
       return problem("connection", "peer-hung-up", "the peer was reached, and ends the connection",
                      told, {scene.there("pollux explain")});

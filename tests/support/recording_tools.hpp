@@ -54,6 +54,25 @@ class RecordingTools final : public adm::Tools {
     return found == remembered.end() ? std::string() : found->second;
   }
   std::string random_identifier() override { return "0123456789ABCDEF"; }
+  // Waits end after so many pauses.
+  int begin_wait(std::span<const std::string> arguments) override {
+    note(adm::Tool::drbdsetup, arguments);
+    return ++waits;
+  }
+  bool wait_ended(int /*handle*/) override { return pauses >= pauses_of_a_wait; }
+  void end_wait(int handle) override { ended.push_back(handle); }
+  bool terminal() override { return has_terminal; }
+  std::string line_or_pause(unsigned /*milliseconds*/) override {
+    ++pauses;
+    const auto found = typed.find(pauses);
+    return found == typed.end() ? std::string() : found->second;
+  }
+  int waits = 0;
+  unsigned pauses = 0;
+  unsigned pauses_of_a_wait = 0;
+  std::vector<int> ended;
+  bool has_terminal = false;
+  std::map<unsigned, std::string> typed;  // by the number of pauses before
 
  private:
   int note(adm::Tool tool, std::span<const std::string> arguments) {

@@ -98,7 +98,7 @@ TEST(diagnosis, each_cause_reads_differently) {
       {C::wf_connection, T::none, EADDRNOTAVAIL, U, "no-address", "alfa", "ip address"},
       {C::unconnected, T::no_local_address, 0, U, "no-address", "alfa", "ip address"},
       {C::wf_connection, T::secret_refused, 0, U, "peer-refused-secret", "bravo",
-       "drbdadm dump r0"},
+       "drbdadm -d dump r0"},
       {C::wf_connection, T::not_drbd, 0, U, "not-drbd", "bravo", "ss -ltnp sport = :7789"},
       {C::stand_alone, T::secret_differs, 0, U, "secret-differs", "alfa", "drbdadm connect r0"},
       {C::stand_alone, T::secret_only_here, 0, U, "secret-only-here", "alfa", "drbdadm connect r0"},

@@ -73,6 +73,16 @@ TEST(Adjust, EachDifferenceHasItsSteps) {
        [](auto& r) { r.volumes[0].minor = 7; },
        {"drbdsetup detach 7", "drbdsetup del-minor 7", "drbdsetup new-minor r0 0 0", apply_al,
         attach}},
+      {"a size that the file does not have",
+       [](auto& r) { r.volumes[0].disk.size_sectors = 2048; },
+       {"drbdsetup resize 0", "drbdmeta 0 v08 /dev/vdb internal check-resize"}},
+      {"options of a disk whose size differs",
+       [](auto& r) {
+         r.volumes[0].disk.size_sectors = 2048;
+         r.volumes[0].disk.al_extents = 257;
+       },
+       {"drbdsetup disk-options 0 --set-defaults --resync-rate=10M --size=2048s",
+        "drbdsetup resize 0", "drbdmeta 0 v08 /dev/vdb internal check-resize"}},
       {"a volume too many",
        [](auto& r) {
          r.volumes.push_back(control::VolumeShow());
@@ -112,6 +122,53 @@ TEST(Adjust, HalfOfItCanBeLeftAlone) {
   tools.ran.clear();
   run_adm(tools, {"adjust", "--skip-disk", "r0"});
   EXPECT_EQ(tools.ran, (Lines{connect}));
+}
+
+// Disks that wait for each other's resync find the other's device; what one gives back another may
+// take.
+TEST(Adjust, AllGoesThroughTheStagesTogether) {
+  RecordingTools tools;
+  std::string text = config_text;
+  text.replace(text.find("resync-rate 10M;"), 16, "resync-rate 10M; resync-after r1; size 1G;");
+  tools.memory.files["/etc/drbd.conf"] = text + R"(
+resource r1 {
+  on alfa { device /dev/drbd1; disk /dev/vdc; meta-disk internal; address 10.77.0.1:7790; }
+  on bravo { device /dev/drbd1; disk /dev/vdc; meta-disk internal; address 10.77.0.2:7790; }
+}
+)";
+  tools.shown.push_back(as_configured());
+  tools.shown[0].volumes[0].minor = 1;
+  run_adm(tools, {"adjust", "all"});
+  const Lines expected = {
+      "drbdsetup detach 1",
+      "drbdsetup del-minor 1",
+      "drbdsetup new-resource r1",
+      "drbdsetup new-minor r0 0 0",
+      "drbdsetup new-minor r1 1 0",
+      apply_al,
+      "drbdsetup attach 0 /dev/vdb /dev/vdb internal --resync-rate=10M --resync-after=1 --size=1G",
+      "drbdmeta 1 v08 /dev/vdc internal apply-al",
+      "drbdsetup attach 1 /dev/vdc /dev/vdc internal",
+      "drbdsetup connect r1 ipv4:10.77.0.1:7790 ipv4:10.77.0.2:7790 --_name=bravo"};
+  EXPECT_EQ(tools.ran, expected);
+}
+
+TEST(Adjust, AtBootTellsOfEachStageAndGoesOn) {
+  RecordingTools tools;
+  tools.memory.files["/etc/drbd.conf"] = config_text;
+  tools.shown.push_back(as_configured());
+  const AdmRun nothing = run_adm(tools, {"adjust-with-progress", "all"});
+  EXPECT_EQ(nothing.out, "");
+  tools.shown[0].volumes[0].backing.reset();
+  tools.shown[0].net.ko_count = 3;
+  tools.shown[0].has_connection = false;
+  tools.codes[attach] = 10;
+  const AdmRun failed = run_adm(tools, {"adjust-with-progress", "all"});
+  EXPECT_EQ(failed.code, 0);
+  EXPECT_EQ(failed.out, "[\n     adjust disk: r0:failed(attach:10)\n]\n");
+  tools.codes.clear();
+  EXPECT_EQ(run_adm(tools, {"adjust-with-progress", "all"}).out,
+            "[\n     adjust disk: r0\n     attempt to connect: r0\n]\n");
 }
 
 TEST(Adjust, SaysWhyWhenAsked) {

@@ -148,6 +148,23 @@ TEST_F(Drbdadm, VerbsAreSteps) {
       {{"status", "r0"}, {"drbdsetup status r0"}},
       {{"status", "--verbose", "--statistics"}, {"drbdsetup status all --verbose --statistics"}},
       {{"disk-options", "r0"}, {"drbdsetup disk-options 0 --set-defaults --resync-rate=10M"}},
+      {{"disk-options", "--al-extents=257", "r0"}, {"drbdsetup disk-options 0 --al-extents=257"}},
+      {{"peer-device-options", "--c-max-rate=1M", "r0"},
+       {"drbdsetup disk-options 0 --c-max-rate=1M"}},
+      {{"net-options", "--ping-int=3", "r0"},
+       {"drbdsetup net-options ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789 --ping-int=3"}},
+      {{"resource-options", "web"}, {"drbdsetup resource-options web --set-defaults"}},
+      {{"-W", "--frob=1", "secondary", "r0"}, {"drbdsetup secondary 0 --frob=1"}},
+      {{"resize", "--size=1G", "--assume-clean", "r0"},
+       {"drbdsetup resize 0 --size=1G --assume-clean",
+        "drbdmeta 0 v08 /dev/vdb internal check-resize"}},
+      {{"new-current-uuid", "--clear-bitmap", "web/1"},
+       {"drbdsetup new-current-uuid 11 --clear-bitmap"}},
+      {{"sh-new-minor", "web/1"}, {"drbdsetup new-minor web 11 1"}},
+      {{"del-minor", "web/1"}, {"drbdsetup del-minor 11"}},
+      {{"sh-status"},
+       {"drbdsetup sh-status 0", "drbdsetup sh-status 10", "drbdsetup sh-status 11"}},
+      {{"wait-connect", "--wfc-timeout=3", "r0"}, {"drbdsetup wait-connect 0 --wfc-timeout=3"}},
       {{"wait-sync", "r0"}, {"drbdsetup wait-sync 0"}},
   };
   for (const VerbRow& row : rows) {
@@ -187,6 +204,9 @@ TEST_F(Drbdadm, Refusals) {
       {{"down", "web/1"},
        1,
        "down operates on whole resources, but you specified a specific volume!"},
+      {{"new-current-uuid", "web"}, 1, "new-current-uuid requires a specific volume id"},
+      {{"new-peer", "r0"}, 1, "a resource has one peer"},
+      {{"proxy-up", "r0"}, 1, "DRBD Proxy is not supported"},
       {{"-S", "up", "r0"}, 1, "stacked resources are not supported"},
       {{"-c", "/nowhere.conf", "up", "r0"}, 20, "/nowhere.conf"},
   };
@@ -217,6 +237,50 @@ TEST_F(Drbdadm, AConfigurationErrorNamesFileAndLine) {
   EXPECT_TRUE(tools.ran.empty());
 }
 
+TEST_F(Drbdadm, AllOfNothingIsAMistake) {
+  tools.facts.node_name = "zulu";
+  const AdmRun elsewhere = run({"up", "all"});
+  EXPECT_EQ(elsewhere.code, 1);
+  EXPECT_NE(elsewhere.err.find("WARN: no normal resources defined for this host (zulu)!?\n"),
+            std::string::npos);
+  tools.memory.files["/etc/drbd.conf"] = "global { usage-count no; }";
+  const AdmRun empty = run({"up", "all"});
+  EXPECT_EQ(empty.code, 1);
+  EXPECT_EQ(empty.err, "no resources defined!\n");
+  EXPECT_EQ(run({"sh-resources"}).out, "");
+}
+
+TEST_F(Drbdadm, ConnectsOnlyFromAnAddressThatIsHere) {
+  tools.facts.addresses = {"127.0.0.1"};
+  for (const Lines& words : {Lines{"up", "r0"}, Lines{"adjust", "r0"}, Lines{"connect", "r0"}}) {
+    const AdmRun result = run(words);
+    EXPECT_EQ(result.code, 10) << words.front();
+    EXPECT_EQ(
+        result.err,
+        "/etc/drbd.conf:5: in resource r0, on alfa:\n\tIP 10.77.0.1 not found on this host.\n");
+    EXPECT_TRUE(tools.ran.empty());
+  }
+  EXPECT_EQ(run({"-d", "up", "r0"}).code, 0);
+  EXPECT_EQ(run({"adjust", "--skip-net", "r0"}).code, 0);
+  EXPECT_EQ(run({"attach", "r0"}).code, 0);
+  tools.memory.files["/etc/drbd.conf"] =
+      std::string("global { disable-ip-verification; }") + two_resources;
+  EXPECT_EQ(run({"connect", "r0"}).code, 0);
+}
+
+TEST_F(Drbdadm, EachStepIsAnnouncedWithItsResource) {
+  const AdmRun result = run({"-d", "-n", "X", "primary", "web"});
+  EXPECT_EQ(result.out, "X=web\ndrbdsetup primary 10\nX=web\ndrbdsetup primary 11\n");
+}
+
+TEST_F(Drbdadm, DumpShowsWhatIsInheritedOnRequest) {
+  EXPECT_EQ(run({"dump", "web"}).out.find("protocol"), std::string::npos);
+  EXPECT_NE(run({"-d", "dump", "web"}).out.find("        protocol           C;\n"),
+            std::string::npos);
+  EXPECT_NE(run({"-d", "dump-xml", "web"}).out.find("<option name=\"protocol\" value=\"C\"/>"),
+            std::string::npos);
+}
+
 TEST_F(Drbdadm, LinesForScripts) {
   EXPECT_EQ(run({"sh-resources"}).out, "r0 web\n");
   EXPECT_EQ(run({"sh-dev", "web"}).out, "/dev/drbd10\n/dev/drbd11\n");
@@ -225,6 +289,13 @@ TEST_F(Drbdadm, LinesForScripts) {
   EXPECT_EQ(run({"sh-md-idx", "web"}).out, "internal\n1\n");
   EXPECT_EQ(run({"sh-resource", "minor-11"}).out, "web\n");
   EXPECT_EQ(run({"sh-ip", "r0"}).out, "10.77.0.1\n");
+  EXPECT_EQ(run({"sh-mod-parms"}).out, "minor_count=32\n");
+  EXPECT_EQ(run({"sh-udev", "minor-0"}).out, "RESOURCE=r0\nDEVICE=drbd0\nDISK=vdb\n");
+  EXPECT_EQ(run({"sh-udev", "minor-11"}).out, "RESOURCE=web/1\nDEVICE=drbd11\nDISK=vg/b\n");
+  tools.memory.files["/etc/drbd.conf"] =
+      std::string("global { minor-count 64; udev-always-use-vnr; }") + two_resources;
+  EXPECT_EQ(run({"sh-mod-parms"}).out, "minor_count=64\n");
+  EXPECT_EQ(run({"sh-udev", "minor-0"}).out, "RESOURCE=r0/0\nDEVICE=drbd0\nDISK=vdb\n");
   EXPECT_EQ(run({"sh-nop"}).code, 0);
 }
 

@@ -59,8 +59,8 @@ TEST(Dump, IsIdempotentForEveryStyle) {
     EXPECT_EQ(without_places(dump(second.config, second.locals, "alpha")), without_places(once));
     EXPECT_EQ(first.config.resources.size(), second.config.resources.size());
     for (std::size_t i = 0; i < first.locals.size(); ++i) {
-      EXPECT_EQ(without_places(dump_resource(first.locals[i], "alpha")),
-                without_places(dump_resource(second.locals[i], "alpha")));
+      EXPECT_EQ(without_places(dump_resource(first.locals[i], "alpha", DumpStyle::inherited)),
+                without_places(dump_resource(second.locals[i], "alpha", DumpStyle::inherited)));
     }
   }
 }
@@ -69,8 +69,8 @@ TEST(Dump, RewritesAnOldFile) {
   const Loaded loaded = load_text(fixture("style-83.conf"));
   EXPECT_EQ(dump(loaded.config, loaded.locals, "alpha"), R"(# x.conf
 global {
-    usage-count       no;
     disable-ip-verification;
+    usage-count no;
 }
 
 common {
@@ -124,7 +124,7 @@ resource mysql {
 
 TEST(Dump, OneResourceShowsWhatItInherits) {
   const Loaded loaded = load_text(fixture("style-84.conf"));
-  const std::string text = dump_resource(loaded.locals[1], "alpha");
+  const std::string text = dump_resource(loaded.locals[1], "alpha", DumpStyle::inherited);
   EXPECT_NE(text.find("    net {\n        protocol           C;\n        timeout           50;\n"),
             std::string::npos)
       << text;
