@@ -53,6 +53,8 @@ struct Member {
 struct View {
   bool communication_up = false;
   bool quorum = false;
+  // The lease has ended: whatever the configuration says about quorum, everything stops here (H7).
+  bool cut_off = false;
   std::map<std::string, Member, std::less<>> others;  // those that are there
   bool operator==(const View&) const = default;
 };
@@ -127,6 +129,8 @@ class Controller {
     return ready() && !duty_->transition && !duty_->replan;
   }
   [[nodiscard]] const Element& cib() const noexcept { return cib_; }
+  // Something is active here, or may be.
+  [[nodiscard]] bool holds() const { return any_active(own_history_); }
   // Of a node, for as long as it lives; what was asked for here counts at once.
   [[nodiscard]] const std::string* attribute(const std::string& node,
                                              const std::string& name) const noexcept;

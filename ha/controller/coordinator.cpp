@@ -318,7 +318,14 @@ void Controller::consider(Instant now) {
 
 void Controller::make_plan(Instant now) {
   duty_->replan = false;
-  const config::Cib cib(cib_);
+  Element root = cib_;
+  if (view_.cut_off) {
+    const std::string stop = "stop";
+    Element& properties = root.child_or_new("configuration").child_or_new("crm_config");
+    config::set_pair(config::pairs_of(properties, "cluster_property_set", "cib-bootstrap-options"),
+                     "no-quorum-policy", &stop);
+  }
+  const config::Cib cib(std::move(root));
   const std::unique_ptr<policy::Cluster> cluster = policy::make_plan(cib, wall_());
   duty_->transition = std::make_unique<Transition>(*cluster, ++transitions_, config_.plan_uuid);
   schedule_check(*cluster, now);

@@ -65,6 +65,20 @@ std::string failure_name(std::string_view what, const Operation& operation) {
 
 }  // namespace
 
+// A fence device runs nowhere, and what is asked and not there is not there.
+bool any_active(const Element& resources) {
+  return std::any_of(resources.children.begin(), resources.children.end(), [](const Element& each) {
+    if (each.children.empty() || each.value("class") == "stonith") return false;
+    const std::string last = policy::operation_key(std::string(each.id()), "last");
+    return std::none_of(each.children.begin(), each.children.end(), [&](const Element& record) {
+      if (record.id() != last) return false;
+      const std::string_view result = record.value("rc-code");
+      if (record.value("operation") == "stop") return result == "0";
+      return record.value("operation") == "monitor" && (result == "7" || result == "5");
+    });
+  });
+}
+
 Element record_of(const Operation& operation, const Outcome& outcome, int call) {
   const std::string result = std::to_string(outcome.result);
   const std::string execution = std::to_string(static_cast<int>(outcome.execution));

@@ -34,6 +34,9 @@ Element& node_state(Element& root, const std::string& node);
 void set_standing(Element& state, const NodeStanding& standing);
 Element& histories_of(Element& state);
 
+// Whether any of these resources is active, or may be, for all that is known of it.
+[[nodiscard]] bool any_active(const Element& resources);
+
 // Attributes of a node that end with its life. Null takes it away.
 void set_transient(Element& state, std::string_view name, const std::string* value);
 [[nodiscard]] const std::string* find_transient(const Element& root, std::string_view node,

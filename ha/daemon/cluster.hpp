@@ -49,6 +49,8 @@ class Cluster final : executor::Runner {
 
   void on_event(const membership::Event& event);
   void on_message(const membership::Message& message);
+  // Something is active on this node, or may be.
+  [[nodiscard]] bool holds() const { return controller_->holds(); }
   // After the events and messages of one packet.
   void see(controller::View view);
 

@@ -12,7 +12,6 @@
 
 #include "base/crc32c.hpp"
 #include "ha/executor/script.hpp"
-#include "ha/membership/quorum.hpp"
 
 namespace ha::daemon {
 
@@ -72,6 +71,7 @@ membership::MembershipConfig membership_config(const Configuration& configuratio
   config.generation = identity.generation;
   config.log_bad_packets = cf.log_bad_packets;
   config.voter = voter;
+  config.lease = cf.lease;
   return config;
 }
 
@@ -105,6 +105,8 @@ Had::Had(replicator::uring::Reactor& reactor, HadOptions options, Configuration 
                   configuration_.keys, stamp),
       flow_(reactor_.world().clock, *datagrams_, membership_,
             [this](membership::Effects effects) { observe(std::move(effects)); }),
+      guard_(reactor_.world().clock, configuration_, membership_, options_.voter, guard_hooks(),
+             log_),
       resetter_(reactor_, fence_folders(), log_, [this](const std::string& node) { reset(node); }),
       takeover_(takeover_config(configuration_)),
       groups_(configuration_.own_node, configuration_.groups, *this, reactor_.world().clock,
@@ -220,9 +222,11 @@ Task<bool> Had::start() {
     const bool idle = co_await groups_.make_idle();
     if (!idle) co_return false;
   }
+  if (!guard_.open()) co_return false;
   server_.serve_clients();
   if (cluster_) cluster_->start();
   flow_.start();
+  guard_.start();
   after_change();
   tasks_.start(work_loop());
   tasks_.start(keep_house());
@@ -244,11 +248,15 @@ void Had::observe(membership::Effects effects) {
 
 // Who is there is known before what they say.
 void Had::observe_cluster(const membership::Effects& effects) {
-  for (const membership::Event& event : effects.events)
-    cluster_->on_event(event);
+  for (const membership::Event& event : effects.events) {
+    const bool died = event.kind == EventKind::node_died && !event.left;
+    if (!died || !withhold(event.node)) cluster_->on_event(event);
+  }
   cluster_->see(view());
-  for (const Message& message : effects.messages)
-    cluster_->on_message(message);
+  for (const Message& message : effects.messages) {
+    // A node whose lease has ended stops, whatever others want.
+    if (!guard_.cut_off()) cluster_->on_message(message);
+  }
   cluster_->see(view());
 }
 
@@ -256,7 +264,11 @@ controller::View Had::view() const {
   controller::View view;
   view.communication_up = membership_.communication_up();
   const std::vector<std::string> present = membership_.present();
-  view.quorum = membership::has_quorum(configuration_.cf.nodes.size(), present.size());
+  view.quorum = quorum();
+  view.cut_off = guard_.cut_off();
+  if (view.cut_off) return view;
+  for (const std::string& node : withheld_)
+    view.others[node] = {true, false};
   for (const std::string& node : present) {
     if (node == configuration_.own_node) continue;
     const Result<membership::NodeStatus> status = membership_.status(node);
@@ -280,16 +292,22 @@ void Had::on_event(const membership::Event& event) {
   }
   switch (event.kind) {
     case EventKind::communication_up:
+      start_withheld_ = alone && withhold(partner());
+      if (start_withheld_) return;
       waits_at_start_ = alone && resetter_.configured();
       if (waits_at_start_) return lost(partner());
       return takeover_.communication_up(alone, now());
     case EventKind::node_died:
-      if (!is_ping_node(event.node) && !event.left && alone) lost(event.node);
+      if (!is_ping_node(event.node) && !event.left && alone && !withhold(event.node))
+        lost(event.node);
       return;
     case EventKind::node_restarted:
       if (!membership_.is_voter(event.node)) takeover_.partner_restarted();
       return;
-    case EventKind::returned: return takeover_.start_again("the cluster was partitioned");
+    case EventKind::returned:
+      // With a lease one side kept it, and the other one has let go of everything.
+      if (guard_.leased()) return takeover_.partner_restarted();
+      return takeover_.start_again("the cluster was partitioned");
     case EventKind::was_paused:
       if (!alone) takeover_.start_again("this node was not running, others may have taken over");
       return;
@@ -326,8 +344,7 @@ std::string Had::partner() const {
 
 void Had::check_quorum() {
   if (!membership_.communication_up()) return;
-  takeover_.set_quorum(
-      membership::has_quorum(configuration_.cf.nodes.size(), membership_.present().size()));
+  takeover_.set_quorum(quorum());
 }
 
 void Had::on_message(const Message& message) {
@@ -536,6 +553,7 @@ Task<void> Had::say_goodbye() {
   io::Op op;
   reactor_.world().clock.sleep(op, goodbye_time);
   co_await op;
+  guard_.disarm();
   log_.write(Severity::info,
              fmt::format("{} Heartbeat shutdown complete.", configuration_.own_node));
   done_ = true;
@@ -548,6 +566,7 @@ Task<void> Had::stop() {
   if (cluster_) {
     co_await cluster_->stop();
   }
+  co_await guard_.stop();
   co_await resetter_.stop();
   co_await server_.stop();
   co_await flow_.stop();

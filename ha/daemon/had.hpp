@@ -4,12 +4,14 @@
 
 #include <deque>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "control/server.hpp"
 #include "ha/daemon/cluster.hpp"
 #include "ha/daemon/files.hpp"
+#include "ha/daemon/guard.hpp"
 #include "ha/daemon/log.hpp"
 #include "ha/daemon/paths.hpp"
 #include "ha/daemon/resetter.hpp"
@@ -86,6 +88,15 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
                                                   haresources::Action action) override;
   [[nodiscard]] std::string find_script(const std::string& name) const;
 
+  // had_lease.cpp
+  [[nodiscard]] Guard::Hooks guard_hooks();
+  [[nodiscard]] bool quorum() const;
+  [[nodiscard]] bool holds() const;
+  [[nodiscard]] bool withhold(const std::string& node);
+  void after_look();
+  void end_overdue();
+  replicator::Task<void> freeze_and_end();
+
   // commands.cpp
   replicator::Task<replicator::control::Reply> handle(replicator::control::Request request,
                                                       replicator::io::Stream& caller) override;
@@ -106,6 +117,9 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
   std::unique_ptr<replicator::io::DatagramNetwork> datagrams_;
   membership::Membership membership_;
   membership::Flow flow_;
+  Guard guard_;
+  std::set<std::string> withheld_;  // dead, and their lease may not have ended yet
+  bool start_withheld_ = false;     // communication is up, but for those
   Resetter resetter_;
   bool waits_at_start_ = false;  // for the reset of a node that was never heard
   haresources::Takeover takeover_;

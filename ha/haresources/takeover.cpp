@@ -159,6 +159,10 @@ void Takeover::set_quorum(bool quorum) {
   if (quorum == quorum_) return;
   quorum_ = quorum;
   if (phase_ == Phase::init && !restarting_) return;
+  // Nothing was decided without it yet.
+  const bool asks =
+      phase_ == Phase::starting || phase_ == Phase::both_starting || phase_ == Phase::told;
+  if (quorum && asks && !any(held_) && working_ == 0) return;
   start_again(quorum ? "this partition has quorum again" : "this partition has no quorum");
 }
 

@@ -108,6 +108,8 @@ class Takeover {
   // Held and not known to be down: what is worth asking whether it runs.
   [[nodiscard]] Holding thought_running() const noexcept { return without(held_, failed_); }
   [[nodiscard]] Holding other_holds() const noexcept { return other_holds_; }
+  // Something is being started or stopped.
+  [[nodiscard]] bool working() const noexcept { return working_ != 0; }
   // It said that it holds nothing, and that this stays so: it need not be reset when it dies.
   [[nodiscard]] bool other_gave_up() const noexcept {
     return other_holds_ == Holding::none && other_stable_;

@@ -7,6 +7,8 @@
 #include <optional>
 #include <utility>
 
+#include "ha/membership/self_fencing.hpp"
+
 namespace ha::membership {
 
 namespace {
@@ -37,23 +39,39 @@ std::optional<bool> parse_bool(std::string_view text) {
 
 // Accepted, and without effect here: they concern parts of heartbeat that this program does not
 // have.
-constexpr std::string_view ignored[] = {"cluster",       "autojoin",
-                                        "baud",          "serial",
-                                        "use_logd",      "conn_logd_time",
-                                        "syslogmsgfmt",  "compression",
-                                        "msgfmt",        "compression_threshold",
-                                        "memreserve",    "coredumps",
-                                        "coreroot",      "env",
-                                        "use_apphbd",    "crm_daemon_dir",
-                                        "apiauth",       "traditional_compression",
-                                        "failfast",      "watchdog",
-                                        "hbversion",     "record_config_changes",
-                                        "quorum_server", "hbaping",
-                                        "rds",           "record_pengine_inputs",
-                                        "tipc",          "mcast6",
-                                        "ucast6",        "enable_config_writes",
-                                        "ping6",         "stonith_host",
-                                        "stonith",       "crmd_spawns_pengine"};
+constexpr std::string_view ignored[] = {"cluster",
+                                        "autojoin",
+                                        "baud",
+                                        "serial",
+                                        "use_logd",
+                                        "conn_logd_time",
+                                        "syslogmsgfmt",
+                                        "compression",
+                                        "msgfmt",
+                                        "compression_threshold",
+                                        "memreserve",
+                                        "coredumps",
+                                        "coreroot",
+                                        "env",
+                                        "use_apphbd",
+                                        "crm_daemon_dir",
+                                        "apiauth",
+                                        "traditional_compression",
+                                        "failfast",
+                                        "hbversion",
+                                        "record_config_changes",
+                                        "quorum_server",
+                                        "hbaping",
+                                        "rds",
+                                        "record_pengine_inputs",
+                                        "tipc",
+                                        "mcast6",
+                                        "ucast6",
+                                        "enable_config_writes",
+                                        "ping6",
+                                        "stonith_host",
+                                        "stonith",
+                                        "crmd_spawns_pengine"};
 
 class Reader {
  public:
@@ -91,11 +109,10 @@ class Reader {
 
   bool read_time(const std::string& name, const Words& values) {
     HaCf& config = file_.config;
-    const std::pair<std::string_view, Duration*> times[] = {{"keepalive", &config.keepalive},
-                                                            {"warntime", &config.warntime},
-                                                            {"deadtime", &config.deadtime},
-                                                            {"initdead", &config.initdead},
-                                                            {"deadping", &config.deadping}};
+    const std::pair<std::string_view, Duration*> times[] = {
+        {"keepalive", &config.keepalive}, {"warntime", &config.warntime},
+        {"deadtime", &config.deadtime},   {"initdead", &config.initdead},
+        {"deadping", &config.deadping},   {"watchdog_timeout", &config.watchdog_timeout}};
     for (const auto& [known, place] : times) {
       if (name != known) continue;
       if (values.size() != 1 || !parse_time(values[0], *place)) bad_value(name, values);
@@ -243,6 +260,9 @@ class Reader {
     HaCf& config = file_.config;
     const bool one = values.size() == 1;
     if (name == "node") return read_nodes(values);
+    if (name == "lease") return read_lease(values);
+    if (name == "watchdog" && one) return void(config.watchdog = values[0]);
+    if (name == "watchdog") return bad_value(name, values);
     if (name == "respawn") return read_respawn(rest);
     if (name == "logfile") config.log_file = rest;
     else if (name == "debugfile") config.debug_file = rest;
@@ -279,9 +299,15 @@ class Reader {
                  Severity::warning);
       }
     }
-    if (name == "watchdog") {
-      complain(fmt::format("{}: accepted, without effect", name), Severity::warning);
-    }
+  }
+
+  void read_lease(const Words& values) {
+    HaCf& config = file_.config;
+    lease_line_ = line_;
+    const bool good = (values.size() == 1 || values.size() == 2) &&
+                      parse_time(values[0], config.lease) && config.lease > Duration() &&
+                      (values.size() == 1 || parse_time(values[1], config.lease_stop));
+    if (!good) bad_value("lease", values);
   }
 
   void read_nodes(const Words& values) {
@@ -313,6 +339,7 @@ class Reader {
     const Duration unset;
     if (config.warntime == unset) config.warntime = config.deadtime / 2;
     if (config.deadping == unset) config.deadping = config.deadtime;
+    fill_in_self_fencing(config);
     if (config.initdead != unset) return;
     if (config.deadtime > Duration::seconds(10)) config.initdead = config.deadtime;
     else if (config.deadtime < Duration::seconds(6)) config.initdead = Duration::seconds(12);
@@ -325,6 +352,10 @@ class Reader {
     if (config.nodes.empty()) complain("no nodes defined");
     check_own_name();
     check_times();
+    line_ = lease_line_;
+    for (const std::string& text : refuse_self_fencing(file_.config))
+      complain(text);
+    line_ = 0;
     if (config.auto_failback == AutoFailback::legacy && !config.pacemaker) {
       complain("Deprecated 'legacy' auto_failback option selected.", Severity::warning);
       complain("Please convert to 'auto_failback on'.", Severity::warning);
@@ -370,6 +401,7 @@ class Reader {
   std::uint32_t line_ = 0;
   std::uint16_t port_ = 694;
   bool pacemaker_seen_ = false;
+  std::uint32_t lease_line_ = 0;
   HaCfFile file_;
 };
 

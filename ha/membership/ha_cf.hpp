@@ -59,6 +59,12 @@ struct HaCf {
   Duration deadtime = Duration::seconds(30);
   Duration initdead;
   Duration deadping;
+  // "lease TIME [STOP]": how long a node goes on unconfirmed, and how long it may take to stop;
+  // zero: none. "watchdog DEVICE" and "watchdog_timeout TIME".
+  Duration lease;
+  Duration lease_stop;
+  std::string watchdog;
+  Duration watchdog_timeout;
   std::uint32_t hopfudge = 1;
   std::uint32_t max_rexmit_delay_ms = 250;
   AutoFailback auto_failback = AutoFailback::legacy;

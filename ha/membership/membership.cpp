@@ -126,7 +126,11 @@ void Membership::send_status(Instant now) {
   status.set("dt", hex_text(static_cast<std::uint64_t>(announced.milliseconds())));
   status.set("protocol", "1");
   if (config_.voter) status.set("voter", "1");
+  if (config_.lease > Duration()) add_statement(status);
   ensure(send(std::move(status), now));
+  statuses_.emplace_back(sequence_, now);
+  while (statuses_.size() > 1 && statuses_.front().second + config_.deadtime < now)
+    statuses_.pop_front();
   next_status_ = now + config_.keepalive;
 }
 
@@ -141,6 +145,7 @@ void Membership::begin_generation(std::uint64_t generation, Instant now) {
   ensure(generation > config_.generation);
   config_.generation = generation;
   history_.clear();
+  statuses_.clear();
   sequence_ = 0;
   own_status_ = NodeStatus::up;
   communication_up_ = false;
@@ -178,6 +183,7 @@ void Membership::receive(std::size_t link, std::string_view packet, Instant now)
     control(peer, name, message, now);
   } else if (admission != Admission::filling) {
     const bool same_life = known && generation == peer.receiver.generation() && !peer.left;
+    if (admission == Admission::newest && message.type() == "status") read_statement(peer, message);
     note_heard(peer, name, link, admission == Admission::newest, same_life, now);
   }
   hand_on(peer, name, now);
@@ -235,6 +241,8 @@ void Membership::restarted(Peer& peer, const std::string& name) {
   peer.highest = 0;
   peer.highest_of_link.assign(config_.links.size(), 0);
   peer.status = NodeStatus::init;
+  peer.statement = {};
+  peer.deaf = false;
   event(Event{EventKind::node_restarted, name, "", NodeStatus::init});
 }
 
@@ -250,7 +258,9 @@ void Membership::note_heard(Peer& peer, const std::string& name, std::size_t lin
     log(Severity::info, fmt::format("Link {}:{} up.", name, config_.links[link]));
     event(Event{EventKind::link_up, name, config_.links[link]});
   }
-  if (heard.was_dead && !heard.first && same_life) {
+  const bool was_deaf = peer.deaf;
+  note_deafness(peer, name);
+  if (heard.was_dead && !heard.first && same_life && !was_deaf && !peer.deaf) {
     log(Severity::warning, fmt::format("Cluster node {} returning after partition.", name));
     log(Severity::info, "Both sides release their resources and start again.");
     peer.status = NodeStatus::init;
@@ -312,6 +322,8 @@ void Membership::take_message(Peer& peer, const std::string& name, Message messa
     log(Severity::info, fmt::format("Received shutdown notice from '{}'.", name));
     peer.left = true;
   }
+  // As if it were not heard: it will not hear the answer.
+  if (peer.deaf && type != "shutdone") return;
   effects_.messages.push_back(std::move(message));
 }
 
@@ -404,7 +416,7 @@ void Membership::expire(Peer& peer, const std::string& name, Instant now) {
     if (!peer.left) log(Severity::info, fmt::format("Link {}:{} dead.", name, link_name));
     event(Event{EventKind::link_dead, name, link_name});
   }
-  if (expired.node_died) die(peer, name);
+  if (expired.node_died && !peer.deaf) die(peer, name);
 }
 
 void Membership::die(Peer& peer, const std::string& name) {
@@ -462,7 +474,7 @@ Result<NodeStatus> Membership::status(std::string_view node) const {
     if (found == pings_.end()) return failure(Fault::not_found, "node");
   }
   const Peer& peer = found->second;
-  if (peer.watch.liveness() == Liveness::dead) return NodeStatus::dead;
+  if (peer.watch.liveness() == Liveness::dead || peer.deaf) return NodeStatus::dead;
   return peer.status;
 }
 
@@ -491,14 +503,15 @@ bool Membership::is_voter(std::string_view node) const {
 
 bool Membership::no_partner() const {
   return std::all_of(peers_.begin(), peers_.end(), [](const auto& peer) {
-    return peer.second.voter || peer.second.left || peer.second.watch.liveness() == Liveness::dead;
+    return peer.second.voter || peer.second.left || peer.second.deaf ||
+           peer.second.watch.liveness() == Liveness::dead;
   });
 }
 
 std::vector<std::string> Membership::present() const {
   std::vector<std::string> nodes{config_.own_name};
   for (const auto& [name, peer] : peers_) {
-    if (peer.watch.liveness() == Liveness::alive && !peer.left) nodes.push_back(name);
+    if (peer.watch.liveness() == Liveness::alive && !peer.left && !peer.deaf) nodes.push_back(name);
   }
   return nodes;
 }

@@ -2,10 +2,12 @@
 // and in order, in heartbeat 3's format. A pure state machine: packets, times and orders go in;
 // packets, messages, events and log lines come out (take_effects()).
 //   H15  forged and replayed packets are refused; a pause of this program makes it doubt itself
-//   H16  a node is there while one of its links is
+//   H16  a node is there while one of its links is; with a lease, whoever is not heard by it either
+//        takes it for dead as well
 #pragma once
 
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <string>
@@ -14,6 +16,7 @@
 
 #include "ha/membership/authentication.hpp"
 #include "ha/membership/diagnostic.hpp"
+#include "ha/membership/lease.hpp"
 #include "ha/membership/sequence.hpp"
 #include "ha/membership/watch.hpp"
 
@@ -37,6 +40,8 @@ struct MembershipConfig {
   bool log_bad_packets = true;
   // Counts for quorum and never holds resources.
   bool voter = false;
+  // Each says whom it hears, and what it was last told by it; zero: no lease, nothing is said.
+  Duration lease;
 };
 
 // For people who read packets; nothing is decided by it.
@@ -98,6 +103,8 @@ class Membership {
   void begin_generation(std::uint64_t generation, Instant now);
   // No more status messages that say that this node is there.
   void leave(Instant now);
+  // What goes out with each status; `lost` is filled in here.
+  void say(Statement statement, Instant now);
 
   [[nodiscard]] Effects take_effects();
 
@@ -115,6 +122,7 @@ class Membership {
   // This node and those that are not dead.
   [[nodiscard]] std::vector<std::string> present() const;
   [[nodiscard]] std::size_t ping_nodes_alive() const;
+  [[nodiscard]] LeaseView lease_view() const;
 
  private:
   struct Peer {
@@ -125,6 +133,9 @@ class Membership {
     Duration deadtime;  // what it says of itself
     bool left = false;
     bool voter = false;
+    bool deaf = false;  // it says that it does not hear this node
+    Statement statement;
+    std::optional<Instant> confirmed;
     std::uint64_t acknowledged = 0;
     std::uint64_t missed = 0;  // the first number of the gap that the log knows
     // The highest number heard, at all and over each link: what is not above it may be a replay.
@@ -148,6 +159,10 @@ class Membership {
   void transmit(const Message& message);
   void send_unreliable(Message message);
   void send_status(Instant now);
+  void add_statement(Message& status) const;
+  void read_statement(Peer& peer, const Message& status);
+  void read_confirmation(Peer& peer, std::string_view heard);
+  void note_deafness(Peer& peer, const std::string& name);
 
   Admission admit(Peer& peer, const std::string& name, const Message& message, std::size_t link,
                   Instant now);
@@ -180,6 +195,8 @@ class Membership {
   bool left_ = false;
   Instant next_status_ = Instant::never();
   Instant last_tick_;
+  Statement statement_;
+  std::deque<std::pair<std::uint64_t, Instant>> statuses_;  // of this generation, and when
   std::map<std::string, Complaint, std::less<>> complaints_;
   Effects effects_;
 };

@@ -50,6 +50,7 @@ class NodeWatch {
   [[nodiscard]] Liveness liveness() const noexcept { return liveness_; }
   [[nodiscard]] bool link_up(std::size_t link) const noexcept { return links_[link].up; }
   [[nodiscard]] bool ever_heard() const noexcept { return ever_heard_; }
+  [[nodiscard]] Instant heard_at() const noexcept { return heard_; }
 
  private:
   struct Link {
