@@ -20,22 +20,20 @@ constexpr std::int64_t looks_in_keepalive = 5;
 
 }  // namespace
 
-Guard::Guard(io::Clock& clock, const Configuration& configuration,
-             membership::Membership& membership, bool voter, Hooks hooks, Log& log)
+Guard::Guard(io::Clock& clock, const membership::HaCf& cf, const std::string& own_node,
+             membership::Membership& membership, bool voter, Hooks hooks)
     : clock_(clock),
       membership_(membership),
       voter_(voter),
       hooks_(std::move(hooks)),
-      log_(log),
-      device_(configuration.cf.watchdog),
-      device_timeout_(configuration.cf.watchdog_timeout),
-      every_(configuration.cf.keepalive / looks_in_keepalive) {
-  const membership::HaCf& cf = configuration.cf;
+      device_(cf.watchdog),
+      device_timeout_(cf.watchdog_timeout),
+      every_(cf.keepalive / looks_in_keepalive) {
   if (cf.lease <= Duration()) return;
   keeper_.emplace(cf.lease, cf.lease_stop);
   if (!voter_) return;
   std::set<std::string> others(cf.nodes.begin(), cf.nodes.end());
-  others.erase(configuration.own_node);
+  others.erase(own_node);
   arbiter_.emplace(std::move(others), cf.deadtime);
 }
 
@@ -43,7 +41,7 @@ bool Guard::open() {
   if (!device_.empty()) {
     const Status opened = watchdog_.open(device_, device_timeout_);
     if (!opened.ok()) {
-      log_.write(Severity::error,
+      hooks_.log(Severity::error,
                  opened.fault() == Fault::incompatible
                      ? fmt::format("watchdog {} takes {} ms at least, {} ms are needed", device_,
                                    watchdog_.said().milliseconds(), device_timeout_.milliseconds())
@@ -52,10 +50,10 @@ bool Guard::open() {
       watchdog_.disarm();
       return false;
     }
-    log_.write(Severity::info, fmt::format("Using watchdog device: {}, timeout {} ms", device_,
+    hooks_.log(Severity::info, fmt::format("Using watchdog device: {}, timeout {} ms", device_,
                                            watchdog_.said().milliseconds()));
     if (!watchdog_.is_device())
-      log_.write(Severity::warning, fmt::format("{} is no device: nothing is reset", device_));
+      hooks_.log(Severity::warning, fmt::format("{} is no device: nothing is reset", device_));
   }
   // Said from the very first heartbeat on.
   if (arbiter_) membership_.say(arbiter_->look(LeaseView(), clock_.now()), clock_.now());
@@ -74,8 +72,9 @@ bool Guard::may_take_over(const std::string& node) const {
 void Guard::feed(bool holds) {
   const bool hungry = cut_off() && holds;
   if (!hungry) watchdog_.pet();
+  if (!hungry && hooks_.fed) hooks_.fed();
   if (hungry && !hungry_ && watchdog_.armed())
-    log_.write(Severity::warning, "The watchdog is not told any more that all is well");
+    hooks_.log(Severity::warning, "The watchdog is not told any more that all is well");
   hungry_ = hungry;
 }
 
@@ -90,7 +89,7 @@ void Guard::look() {
     membership_.say(std::move(statement), now);
     const bool backed = keeper_->backed();
     if (backed != was_backed_ && !voter_) {
-      log_.write(backed ? Severity::info : Severity::warning,
+      hooks_.log(backed ? Severity::info : Severity::warning,
                  backed ? "The lease is confirmed"
                         : "The lease has ended: nobody confirms that this node is heard");
     }
@@ -102,7 +101,7 @@ void Guard::look() {
   if (!cut_off() || !holds || now < keeper_->stop_by()) return;
   if (!overdue_) {
     overdue_ = true;
-    log_.write(Severity::error,
+    hooks_.log(Severity::error,
                "CRIT: what runs here could not be stopped before the lease was over");
     hooks_.overdue();
   }

@@ -9,9 +9,9 @@
 #include <set>
 #include <string>
 
-#include "ha/daemon/files.hpp"
-#include "ha/daemon/log.hpp"
 #include "ha/daemon/watchdog.hpp"
+#include "ha/membership/diagnostic.hpp"
+#include "ha/membership/ha_cf.hpp"
 #include "ha/membership/lease.hpp"
 #include "ha/membership/membership.hpp"
 #include "io/io.hpp"
@@ -26,9 +26,11 @@ class Guard {
     std::function<void()> looked;   // what backed() or may_take_over() says may be new
     std::function<void()> overdue;  // this node has to end at once
     std::function<void()> flush;
+    std::function<void(membership::Severity, const std::string&)> log;
+    std::function<void()> fed;  // the watchdog was; may be empty
   };
-  Guard(replicator::io::Clock& clock, const Configuration& configuration,
-        membership::Membership& membership, bool voter, Hooks hooks, Log& log);
+  Guard(replicator::io::Clock& clock, const membership::HaCf& cf, const std::string& own_node,
+        membership::Membership& membership, bool voter, Hooks hooks);
 
   // False: the watchdog is not usable.
   bool open();
@@ -51,7 +53,6 @@ class Guard {
   membership::Membership& membership_;
   bool voter_;
   Hooks hooks_;
-  Log& log_;
   std::string device_;
   Duration device_timeout_;
   Duration every_;

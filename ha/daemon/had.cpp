@@ -105,8 +105,9 @@ Had::Had(replicator::uring::Reactor& reactor, HadOptions options, Configuration 
                   configuration_.keys, stamp),
       flow_(reactor_.world().clock, *datagrams_, membership_,
             [this](membership::Effects effects) { observe(std::move(effects)); }),
-      guard_(reactor_.world().clock, configuration_, membership_, options_.voter, guard_hooks(),
-             log_),
+      guard_(reactor_.world().clock, configuration_.cf, configuration_.own_node, membership_,
+             options_.voter, guard_hooks()),
+      attendance_(membership_, guard_),
       resetter_(reactor_, fence_folders(), log_, [this](const std::string& node) { reset(node); }),
       takeover_(takeover_config(configuration_)),
       groups_(configuration_.own_node, configuration_.groups, *this, reactor_.world().clock,
@@ -252,30 +253,12 @@ void Had::observe_cluster(const membership::Effects& effects) {
     const bool died = event.kind == EventKind::node_died && !event.left;
     if (!died || !withhold(event.node)) cluster_->on_event(event);
   }
-  cluster_->see(view());
+  cluster_->see(attendance_.view());
   for (const Message& message : effects.messages) {
     // A node whose lease has ended stops, whatever others want.
     if (!guard_.cut_off()) cluster_->on_message(message);
   }
-  cluster_->see(view());
-}
-
-controller::View Had::view() const {
-  controller::View view;
-  view.communication_up = membership_.communication_up();
-  const std::vector<std::string> present = membership_.present();
-  view.quorum = quorum();
-  view.cut_off = guard_.cut_off();
-  if (view.cut_off) return view;
-  for (const std::string& node : withheld_)
-    view.others[node] = {true, false};
-  for (const std::string& node : present) {
-    if (node == configuration_.own_node) continue;
-    const Result<membership::NodeStatus> status = membership_.status(node);
-    view.others[node] = {status && *status == membership::NodeStatus::active,
-                         membership_.is_voter(node)};
-  }
-  return view;
+  cluster_->see(attendance_.view());
 }
 
 void Had::on_event(const membership::Event& event) {
@@ -344,7 +327,7 @@ std::string Had::partner() const {
 
 void Had::check_quorum() {
   if (!membership_.communication_up()) return;
-  takeover_.set_quorum(quorum());
+  takeover_.set_quorum(attendance_.quorum());
 }
 
 void Had::on_message(const Message& message) {

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "control/server.hpp"
+#include "ha/daemon/attendance.hpp"
 #include "ha/daemon/cluster.hpp"
 #include "ha/daemon/files.hpp"
 #include "ha/daemon/guard.hpp"
@@ -62,7 +63,6 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
   // had.cpp
   [[nodiscard]] fencing::Folders fence_folders() const;
   [[nodiscard]] std::unique_ptr<Cluster> make_cluster();
-  [[nodiscard]] controller::View view() const;
   void observe_cluster(const membership::Effects& effects);
   void end_at_once();
   Status open_links();
@@ -90,7 +90,6 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
 
   // had_lease.cpp
   [[nodiscard]] Guard::Hooks guard_hooks();
-  [[nodiscard]] bool quorum() const;
   [[nodiscard]] bool holds() const;
   [[nodiscard]] bool withhold(const std::string& node);
   void after_look();
@@ -118,8 +117,8 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
   membership::Membership membership_;
   membership::Flow flow_;
   Guard guard_;
-  std::set<std::string> withheld_;  // dead, and their lease may not have ended yet
-  bool start_withheld_ = false;     // communication is up, but for those
+  Attendance attendance_;
+  bool start_withheld_ = false;  // communication is up, but for one whose lease may not have ended
   Resetter resetter_;
   bool waits_at_start_ = false;  // for the reset of a node that was never heard
   haresources::Takeover takeover_;

@@ -7,7 +7,6 @@
 
 #include "ha/daemon/had.hpp"
 #include "ha/executor/script.hpp"
-#include "ha/membership/quorum.hpp"
 
 namespace ha::daemon {
 
@@ -26,12 +25,8 @@ Guard::Hooks Had::guard_hooks() {
   hooks.looked = [this] { after_look(); };
   hooks.overdue = [this] { end_overdue(); };
   hooks.flush = [this] { flow_.flush(); };
+  hooks.log = [this](Severity severity, const std::string& text) { log_.write(severity, text); };
   return hooks;
-}
-
-bool Had::quorum() const {
-  if (guard_.leased() && !options_.voter) return !guard_.cut_off();
-  return membership::has_quorum(configuration_.cf.nodes.size(), membership_.present().size());
 }
 
 bool Had::holds() const {
@@ -40,37 +35,31 @@ bool Had::holds() const {
 }
 
 bool Had::withhold(const std::string& node) {
-  if (is_ping_node(node) || guard_.may_take_over(node)) return false;
-  withheld_.insert(node);
-  return true;
+  return !is_ping_node(node) && attendance_.withhold(node);
 }
 
 void Had::after_look() {
   if (stopping_) return;
   check_quorum();
-  for (const std::string& node : std::set<std::string>(withheld_)) {
-    const Result<membership::NodeStatus> status = membership_.status(node);
-    const bool dead = status && *status == membership::NodeStatus::dead;
-    if (dead && !guard_.may_take_over(node)) continue;
-    withheld_.erase(node);
-    if (!dead) {
+  for (const Attendance::Settled& settled : attendance_.settle()) {
+    if (!settled.dead) {
       if (std::exchange(start_withheld_, false)) takeover_.communication_up(false, now());
       continue;
     }
-    log_.write(Severity::info, fmt::format("The lease of {} has ended", node));
-    const membership::Event died{membership::EventKind::node_died, node, "",
+    log_.write(Severity::info, fmt::format("The lease of {} has ended", settled.node));
+    const membership::Event died{membership::EventKind::node_died, settled.node, "",
                                  membership::NodeStatus::dead};
     if (cluster_) {
       cluster_->on_event(died);
     } else if (std::exchange(start_withheld_, false)) {
       waits_at_start_ = resetter_.configured();
-      if (waits_at_start_) lost(node);
+      if (waits_at_start_) lost(settled.node);
       else takeover_.communication_up(true, now());
     } else if (managing_ && membership_.no_partner()) {
-      lost(node);
+      lost(settled.node);
     }
   }
-  if (cluster_) cluster_->see(view());
+  if (cluster_) cluster_->see(attendance_.view());
   else carry_orders();
 }
 
