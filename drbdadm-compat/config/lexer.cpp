@@ -59,6 +59,10 @@ Token Lexer::next() {
     return {TokenKind::punctuation, std::string(1, c), line_};
   }
   if (is_word_character(c)) return word();
+  if (skipping_) {
+    ++at_;
+    return {TokenKind::punctuation, std::string(1, c), line_};
+  }
   return bad("Parse error: unexpected character '" + visible(text_.substr(at_, 1)) +
              "';\n\tquote names and values that contain it");
 }

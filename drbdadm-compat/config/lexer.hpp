@@ -44,6 +44,9 @@ class Lexer {
   // The characters before `stop` on this line, for forms that are not made of tokens (IPv6
   // addresses). `stop` is consumed. A missing one gives `bad`.
   Token until(char stop);
+  // From now on a character that is none of the language is punctuation, not an error: in text that
+  // is skipped.
+  void take_any_character(bool any) noexcept { skipping_ = any; }
 
  private:
   void skip_blanks();
@@ -55,6 +58,7 @@ class Lexer {
   std::string_view text_;
   std::size_t at_ = 0;
   unsigned line_ = 1;
+  bool skipping_ = false;
 };
 
 // A token as messages show it: at most 20 characters.

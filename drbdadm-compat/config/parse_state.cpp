@@ -76,6 +76,7 @@ bool skip_block(ParseState& state, const Place& begin, const char* what) {
     }
     if (state.token.is('{')) ++depth;
     if (state.token.is('}')) --depth;
+    if (depth == 0) state.take_any_character(false);
   }
   return true;
 }
@@ -85,6 +86,7 @@ bool parse_skip(ParseState& state) {
   state.advance();
   while (state.token.is_name())
     state.advance();
+  state.take_any_character(true);
   return state.take('{') && skip_block(state, begin, "skip");
 }
 
@@ -95,6 +97,7 @@ bool parse_proxy(ParseState& state) {
     state.advance();
   state.context.diagnostics.warning(begin,
                                     "proxy is not supported; 'up' of this resource is refused.");
+  state.take_any_character(true);
   return state.take('{') && skip_block(state, begin, "proxy");
 }
 

@@ -33,6 +33,8 @@ class ParseState {
   void advance() { token = lexer_.next(); }
   // Straight behind the current token: see Lexer::until.
   void advance_until(char stop) { token = lexer_.until(stop); }
+  // Text that nobody reads may have characters that otherwise are none of the language.
+  void take_any_character(bool any) noexcept { lexer_.take_any_character(any); }
   [[nodiscard]] Token peek() const { return Lexer(lexer_).next(); }  // the one behind it
   [[nodiscard]] Place place() const { return {file, token.line}; }
 
