@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <bit>
 
+#include "metadata/activity_log_83.hpp"
 #include "metadata/activity_log_format.hpp"
 #include "metatool/commands.hpp"
 
@@ -80,10 +81,28 @@ int failed(Session& session, const Status& status) {
   return exit_failed;
 }
 
+// The first time after an upgrade. A log of that kind without a single transaction is no error: the
+// node was never Primary.
+std::vector<std::uint32_t> extents_of_83(Session& session, const MetadataOnDisk& found,
+                                         ConstBytes ring) {
+  ActivityLog83 log = replay_activity_log_83(ring, found.superblock.al_extents);
+  if (log.valid == 0) {
+    session.console.err("No usable activity log found.\n");
+  } else if (log.valid != log.sectors) {
+    session.console.err(
+        "{} corrupt or uninitialized AL transactions found\n"
+        "You can safely ignore this if this node was cleanly stopped (no crash).\n",
+        log.sectors - log.valid);
+  }
+  if ((found.superblock.flags & md_flag_primary) == 0) log.hot.clear();
+  return std::move(log.hot);
+}
+
 // The extents to mark; an unusable log matters only to a node that was Primary.
 Result<std::vector<std::uint32_t>> extents_to_mark(Session& session, const MetadataOnDisk& found,
                                                    ConstBytes ring) {
   const bool primary = (found.superblock.flags & md_flag_primary) != 0;
+  if (is_activity_log_83(found.superblock, ring)) return extents_of_83(session, found, ring);
   Result<std::vector<std::uint32_t>> hot = replay_activity_log(ring, found.superblock.stripes());
   const bool applied = (found.superblock.flags & md_flag_al_clean) != 0;
   if (!hot && (!primary || applied)) {

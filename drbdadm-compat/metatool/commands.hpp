@@ -17,6 +17,11 @@ int check_resize(Session& session);
 // `command_line` for the heading.
 int dump_md(Session& session, const std::string& command_line);
 
+// The file that `dump-md` wrote, back onto the device, or only read and checked. The activity log
+// is empty afterwards: only clean meta data are dumped.
+int restore_md(Session& session);
+int verify_dump(Session& session);
+
 // Marks what the activity log covers, then empties the log, then says so in the superblock, each
 // stable before the next (D2, D6): interrupted anywhere, it can be run again.
 int apply_al(Session& session);

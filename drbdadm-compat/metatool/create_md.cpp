@@ -2,6 +2,7 @@
 
 #include "metadata/activity_log_format.hpp"
 #include "metatool/commands.hpp"
+#include "metatool/create_parts.hpp"
 #include "metatool/existing_data.hpp"
 #include "metatool/relocate.hpp"
 
@@ -44,7 +45,8 @@ int ask_to_proceed(Console& console) {
   return exit_failed;
 }
 
-// exit_ok: go on.
+}  // namespace
+
 int check_existing_data(Session& session, const MetadataLayout& layout, bool metadata_in_place) {
   const Result<ExistingData> data = find_existing_data(session.device);
   if (!data) {
@@ -92,8 +94,6 @@ int check_existing_data(Session& session, const MetadataLayout& layout, bool met
   return explain_refusal(console, verdict);
 }
 
-enum class InPlace : std::uint8_t { nothing, ours, v07, v09, unreadable };
-
 InPlace what_is_in_place(Session& session) {
   const Result<MetadataOnDisk> found = read_metadata(session);
   if (found) return InPlace::ours;
@@ -108,6 +108,8 @@ InPlace what_is_in_place(Session& session) {
     default: report(session, found.error()); return InPlace::unreadable;
   }
 }
+
+namespace {
 
 // exit_ok: go on.
 int ask_about_metadata(Session& session, const MetadataLayout& layout, InPlace in_place) {
@@ -132,8 +134,10 @@ int ask_about_metadata(Session& session, const MetadataLayout& layout, InPlace i
   return exit_failed;
 }
 
-Status initialise_activity_log(Session& session, const MetadataLayout& layout) {
-  const std::uint64_t total = session.call.stripes.blocks() * al_block_bytes;
+}  // namespace
+
+Status initialise_activity_log(Session& session, const MetadataLayout& layout, AlStripes stripes) {
+  const std::uint64_t total = stripes.blocks() * al_block_bytes;
   AlignedBuffer buffer(static_cast<std::size_t>(std::min<std::uint64_t>(total, ring_piece)));
   for (std::size_t at = 0; at + al_block_bytes <= buffer.bytes().size(); at += al_block_bytes) {
     encode_al_initialized(buffer.bytes().subspan(at, al_block_bytes));
@@ -149,6 +153,13 @@ Status initialise_activity_log(Session& session, const MetadataLayout& layout) {
   return Status();
 }
 
+Status wipe_superblock(Session& session, const MetadataLayout& layout) {
+  const Status wiped = session.device.zero(layout.superblock * sector_bytes, superblock_bytes);
+  return wiped.ok() ? session.device.flush() : wiped;
+}
+
+namespace {
+
 Superblock fresh_superblock(const MetaCall& call, const MetadataLayout& layout) {
   Superblock superblock;
   superblock.generations.current = uuid_just_created;
@@ -160,11 +171,6 @@ Superblock fresh_superblock(const MetaCall& call, const MetadataLayout& layout) 
   superblock.al_stripes = call.stripes.stripes;
   superblock.al_stripe_size_4k = call.stripes.stripe_blocks;
   return superblock;
-}
-
-Status wipe_superblock(Session& session, const MetadataLayout& layout) {
-  const Status wiped = session.device.zero(layout.superblock * sector_bytes, superblock_bytes);
-  return wiped.ok() ? session.device.flush() : wiped;
 }
 
 // The whole area of internal meta data. Of an external one no more than would describe a device of
@@ -182,7 +188,7 @@ Status write_all(Session& session, const MetadataLayout& layout) {
   const Status wiped = wipe_superblock(session, layout);
   if (!wiped.ok()) return wiped;
   console.out("initializing activity log\n");
-  const Status logged = initialise_activity_log(session, layout);
+  const Status logged = initialise_activity_log(session, layout, session.call.stripes);
   if (!logged.ok()) return logged;
   const std::uint64_t bitmap = bitmap_bytes_to_zero(session, layout);
   console.err("initializing bitmap ({}) to all zero\n", size_text(bitmap / 1024));

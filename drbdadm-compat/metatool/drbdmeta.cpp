@@ -84,6 +84,8 @@ int perform(Session& session, const std::string& command_line) {
     case MetaAction::dstate: return dstate(session);
     case MetaAction::check_resize: return check_resize(session);
     case MetaAction::create_md: return create_md(session);
+    case MetaAction::restore_md: return restore_md(session);
+    case MetaAction::verify_dump: return verify_dump(session);
     case MetaAction::set_gi: return set_gi(session);
     case MetaAction::read_dev_uuid: return read_dev_uuid(session);
     case MetaAction::write_dev_uuid: return write_dev_uuid(session);

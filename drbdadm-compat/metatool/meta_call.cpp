@@ -16,10 +16,12 @@ constexpr std::uint64_t peer_max_bio_limit = 1U << 20U;
 constexpr std::uint64_t al_bytes_min = 32U << 10U;
 constexpr std::uint64_t al_bytes_max = 32U << 20U;
 
-constexpr std::array<MetaCommand, 13> commands{{
+constexpr std::array<MetaCommand, 15> commands{{
     {"get-gi", MetaAction::get_gi, 0, false},
     {"show-gi", MetaAction::show_gi, 0, false},
     {"dump-md", MetaAction::dump_md, 0, false},
+    {"restore-md", MetaAction::restore_md, 1, true, "file"},
+    {"verify-dump", MetaAction::verify_dump, 1, false, "file"},
     {"apply-al", MetaAction::apply_al},
     {"wipe-md", MetaAction::wipe_md},
     {"outdate", MetaAction::outdate},

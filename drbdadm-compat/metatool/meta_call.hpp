@@ -18,6 +18,8 @@ enum class MetaAction : std::uint8_t {
   get_gi,
   show_gi,
   dump_md,
+  restore_md,
+  verify_dump,
   apply_al,
   wipe_md,
   outdate,
