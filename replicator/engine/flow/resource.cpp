@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "base/sabotage.hpp"
+#include "engine/decide/foreign_data.hpp"
 #include "engine/decide/generation_cause.hpp"
 #include "engine/flow/online_verify.hpp"
 #include "engine/flow/resync.hpp"
@@ -135,6 +136,7 @@ void Resource::apply(Volume& volume, const VolumeState& next) {
   if (!is_syncing(next.connection)) retire_resync(volume);
   else if (volume.resync_) volume.resync_->state_changed();
   log::info("{}/{} {}", name_, volume.number(), describe_change(before, next));
+  if (data_from_peer && data_become_the_peers(before, next)) data_from_peer(volume);
   follow_verify(volume, before);
   note_state_change(volume, before);
   const Duties duties = after_change(before, next, context(volume));

@@ -154,6 +154,8 @@ class Resource {
 
   // A volume has another size: what shows it to applications has to follow.
   std::function<void(Volume&)> size_changed;
+  // The peer's writes are about to reach the volume's data (decide/foreign_data.hpp).
+  std::function<void(Volume&)> data_from_peer;
   // Any state of any volume changed, or something a status display shows.
   io::Event changed;
 
