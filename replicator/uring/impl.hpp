@@ -34,6 +34,7 @@ struct Request {
   std::byte* memory = nullptr;
   std::uint64_t length = 0;
   std::uint64_t moved = 0;
+  std::array<std::uint64_t, 2> content{};  // of a command
   // Linked timeout.
   bool timed = false;
   __kernel_timespec patience{};
@@ -107,6 +108,7 @@ struct Reactor::Impl final : io::Backend {
   [[nodiscard]] std::int64_t nanoseconds() const noexcept;
 
   void poll_readable(io::Op& op, int fd);
+  void command(io::Op& op, int fd, std::uint32_t code, std::array<std::uint64_t, 2> content);
   void run_blocking(io::Op& op, std::function<void()> work);
   void add_timer(io::Op& op, Instant when);
   void wake_timer(io::Op& op) noexcept;

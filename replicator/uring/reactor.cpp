@@ -64,6 +64,11 @@ Status Reactor::register_memory(Bytes arena) {
 
 void Reactor::poll_readable(io::Op& op, int fd) { impl_->poll_readable(op, fd); }
 
+void Reactor::command(io::Op& op, int fd, std::uint32_t code,
+                      std::array<std::uint64_t, 2> content) {
+  impl_->command(op, fd, code, content);
+}
+
 void Reactor::run_blocking(io::Op& op, std::function<void()> work) {
   impl_->run_blocking(op, std::move(work));
 }
@@ -77,6 +82,21 @@ void Reactor::Impl::poll_readable(io::Op& op, int fd) {
   });
   request.fd = fd;
   request.opcode = IORING_OP_POLL_ADD;
+  submit(request);
+}
+
+void Reactor::Impl::command(io::Op& op, int fd, std::uint32_t code,
+                            std::array<std::uint64_t, 2> content) {
+  start(op);
+  Request& request = take(op, [](Impl& impl, Request& r, std::int32_t result) {
+    io::Op& waiting = *r.op;
+    impl.give(r);
+    Impl::done(waiting, result);
+  });
+  request.fd = fd;
+  request.opcode = IORING_OP_URING_CMD;
+  request.offset = code;
+  request.content = content;
   submit(request);
 }
 

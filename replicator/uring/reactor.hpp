@@ -5,6 +5,7 @@
 // in flight is our bug: the process stops.
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -57,6 +58,9 @@ class Reactor {
   // Lives no longer than the reactor.
   std::unique_ptr<io::DatagramNetwork> datagrams();
 
+  // A command to the driver behind the descriptor, with what fits into a submission entry.
+  // Completes with the driver's result.
+  void command(io::Op& op, int fd, std::uint32_t code, std::array<std::uint64_t, 2> content);
   // Completes with 0 (or -errno) when the descriptor can be read.
   void poll_readable(io::Op& op, int fd);
   // Runs `work` on a helper thread; completes with 0 when it has returned.

@@ -1,9 +1,15 @@
 // How a Request becomes a submission entry.
 #include <poll.h>
 
+#include <cstring>
+
 #include "uring/impl.hpp"
 
 namespace replicator::uring {
+
+namespace {
+constexpr std::size_t command_offset = 48;  // within a submission entry
+}
 
 void Reactor::Impl::prepare(io_uring_sqe& entry, Request& request) const {
   io_uring_sqe* const sqe = &entry;
@@ -38,6 +44,11 @@ void Reactor::Impl::prepare(io_uring_sqe& entry, Request& request) const {
     case IORING_OP_CONNECT:
       io_uring_prep_connect(sqe, fd, reinterpret_cast<sockaddr*>(request.memory),
                             static_cast<socklen_t>(request.length));
+      break;
+    case IORING_OP_URING_CMD:
+      io_uring_prep_rw(IORING_OP_URING_CMD, sqe, fd, nullptr, 0, offset);
+      std::memcpy(reinterpret_cast<std::byte*>(sqe) + command_offset, request.content.data(),
+                  sizeof request.content);
       break;
     default: ensure(false && "unknown operation");
   }
