@@ -1,8 +1,9 @@
-// One way to give the kernel a block device for a volume: FUSE with a loop device, ublk, nbd.
+// One way to give the kernel a block device for a volume: ublk, or FUSE with a loop device.
 // KernelDevice puts the names /dev/drbdN in front of whichever is used.
 #pragma once
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "base/result.hpp"
@@ -26,6 +27,11 @@ class Attachment {
   virtual Task<Status> resize() = 0;
   // Who uses it, for people.
   virtual Task<std::vector<DeviceUser>> users() = 0;
+  // The path of the disk under the volume; empty without one.
+  virtual void set_backing_disk(const std::string& /*path*/) {}
+  // Somebody else's writes are about to reach the volume: who has seen its data before must not go
+  // on with them. At once, without waiting.
+  virtual void data_changed() noexcept {}
 };
 
 }  // namespace replicator::shim

@@ -3,6 +3,8 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <fmt/core.h>
+#include <linux/loop.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
@@ -94,6 +96,34 @@ bool new_namespace(const std::string& process, std::set<std::uint64_t>& seen) {
   return stat((process + "/ns/mnt").c_str(), &looked) == 0 && seen.insert(looked.st_ino).second;
 }
 
+// A loop device holds the disk under it by no process's descriptor. It is asked itself, as the path
+// may lead elsewhere by now; unless it has a file, whose server may not answer.
+bool loop_lies_on(const std::string& name, std::uint32_t device_major, std::uint32_t device_minor) {
+  if (!contents("/sys/block/" + name + "/loop/backing_file").starts_with("/dev/")) return false;
+  const FileDescriptor loop(open(("/dev/" + name).c_str(), O_RDONLY | O_CLOEXEC));
+  loop_info64 info = {};
+  return loop && ioctl(loop.get(), LOOP_GET_STATUS64, &info) == 0 &&
+         major(info.lo_rdevice) == device_major && minor(info.lo_rdevice) == device_minor;
+}
+
+// The kernel may have found a partition table in the data.
+std::vector<std::uint64_t> partitions(std::uint32_t device_major, std::uint32_t device_minor) {
+  std::vector<std::uint64_t> found;
+  const std::string disk = fmt::format("/sys/dev/block/{}:{}/", device_major, device_minor);
+  for (const std::string& name : entries(disk)) {
+    if (contents(disk + name + "/partition").empty()) continue;
+    const std::string number = contents(disk + name + "/dev");
+    std::uint32_t part_major = 0;
+    std::uint32_t part_minor = 0;
+    const char* const end = number.data() + number.size();
+    const auto [colon, error] = std::from_chars(number.data(), end, part_major);
+    if (error != std::errc() || colon == end) continue;
+    std::from_chars(colon + 1, end, part_minor);
+    found.push_back(makedev(part_major, part_minor));
+  }
+  return found;
+}
+
 }  // namespace
 
 std::string text(const DeviceUser& user) {
@@ -145,10 +175,18 @@ std::vector<DeviceUser> find_device_users(std::uint64_t device_number) {
          mount_points(contents(process + "/mountinfo"), device_major, device_minor))
       users.push_back({DeviceUser::Kind::mount, std::move(point), pid});
   }
+  for (std::string& name : entries("/sys/block")) {
+    if (name.starts_with("loop") && loop_lies_on(name, device_major, device_minor))
+      users.push_back({DeviceUser::Kind::stacked_device, std::move(name), 0});
+  }
   const std::string holders =
       fmt::format("/sys/dev/block/{}:{}/holders", device_major, device_minor);
   for (std::string& device : entries(holders))
     users.push_back({DeviceUser::Kind::stacked_device, std::move(device), 0});
+  for (const std::uint64_t partition : partitions(device_major, device_minor)) {
+    for (DeviceUser& user : find_device_users(partition))
+      users.push_back(std::move(user));
+  }
   return users;
 }
 

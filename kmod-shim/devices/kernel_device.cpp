@@ -76,9 +76,16 @@ Task<Status> KernelDevice::demote() {
   co_return detached;
 }
 
-Task<Status> KernelDevice::resize() { co_return co_await attachment_->resize(); }
+Task<Status> KernelDevice::resize() {
+  const Status resized = co_await attachment_->resize();
+  if (resized.fault() != Fault::unsupported) co_return resized;
+  const Status gone = co_await demote();
+  if (!gone.ok()) co_return resized;
+  co_return co_await promote();
+}
 
 Task<Status> KernelDevice::set_backing_disk(std::string path) {
+  attachment_->set_backing_disk(path);
   const auto work = [this, &path] {
     remove_disk_link(names_);
     names_.backing_disk = path;

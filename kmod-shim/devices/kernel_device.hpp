@@ -30,10 +30,14 @@ class KernelDevice {
   Task<Status> promote();
   // Fault::busy while somebody has it open; it stays promoted then.
   Task<Status> demote();
-  // After the volume's size has changed.
+  // After the volume's size has changed. A kernel that cannot tell the users of a device gets a new
+  // one when there are none; else Fault::unsupported.
   Task<Status> resize();
   // The backing disk came or went (empty); the by-disk link follows.
   Task<Status> set_backing_disk(std::string path);
+
+  // Somebody else's writes are about to reach the volume (attachment.hpp).
+  void data_changed() noexcept { attachment_->data_changed(); }
 
   // For status and for messages; the answer may be out of date already.
   Task<bool> in_use();

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "error_number.hpp"
+
 namespace replicator::shim {
 
 namespace {
@@ -24,18 +26,6 @@ ByteRange clipped(std::uint64_t offset, std::size_t size, std::uint64_t end) noe
 }
 
 }  // namespace
-
-int error_number(const Status& status) noexcept {
-  switch (status.fault()) {
-    case Fault::none: return 0;
-    case Fault::read_only: return EROFS;
-    case Fault::out_of_range: return EINVAL;
-    case Fault::unsupported: return EOPNOTSUPP;
-    case Fault::not_permitted: return EPERM;
-    case Fault::busy: return EBUSY;
-    default: return EIO;
-  }
-}
 
 int VolumeFile::open(bool for_writing, std::uint64_t& handle) {
   const Status opened = device_.open(for_writing);

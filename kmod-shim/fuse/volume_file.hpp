@@ -56,7 +56,4 @@ class VolumeFile : public File {
   io::Gate requests_;
 };
 
-// What the kernel is told about a fault.
-int error_number(const Status& status) noexcept;
-
 }  // namespace replicator::shim

@@ -135,6 +135,11 @@ Reply Daemon::new_resource(const Request& request) {
     std::shared_ptr<Entry> owner = share(raw);
     if (owner) size_tasks_.start(follow_size(std::move(owner), volume.number()));
   };
+  entry->resource->data_from_peer = [raw = entry.get()](Volume& volume) {
+    const auto exports = raw->exports.find(volume.number());
+    if (exports != raw->exports.end() && exports->second.device)
+      exports->second.device->data_changed();
+  };
   entry->resource->let_go_of_devices = [this, raw = entry.get()] { return release_devices(*raw); };
   entry->resource->set_observer(&event_source_);
   const auto made = resources_.emplace(request.object, std::move(entry)).first;
@@ -164,15 +169,13 @@ Task<Reply> Daemon::new_minor(const Request& request) {
   const std::string socket = options_.run_directory + "/nbd/" + file + ".sock";
   const Status listening = exports.nbd->listen(socket);
   if (!listening.ok()) log::error("{}: {}", socket, text(listening.fault()));
-  if (!volume_files_) co_return Reply();
-  auto attachment = std::make_unique<shim::FuseLoopAttachment>(*volume_files_, volume,
-                                                               reactor_.buffers(), file, minor);
+  if (!kernel_devices_.available()) co_return Reply();
   shim::DeviceNames names;
   names.resource = request.object;
   names.volume = number;
   names.minor = minor;
   Result<std::unique_ptr<shim::KernelDevice>> device =
-      co_await shim::KernelDevice::create(reactor_, std::move(attachment), std::move(names));
+      co_await kernel_devices_.create(volume, std::move(names));
   Reply reply;
   if (device) exports.device = std::move(*device);
   else reply.info.push_back(std::string("no kernel device: ") + device.error().where());
@@ -305,7 +308,10 @@ Task<Reply> Daemon::secondary(const Request& request) {
 
 Task<Reply> Daemon::down(const Request& request) {
   Entry* entry = find_object(request.object);
-  if (entry == nullptr) co_return Reply();
+  if (entry == nullptr) {
+    co_await kernel_devices_.give_up_waiting(request.object);
+    co_return Reply();
+  }
   const std::string name = entry->resource->name();
   // What is still to be written to a device may wait for a disk.
   entry->resource->limit_patience_with_disks();

@@ -24,7 +24,8 @@ Daemon::Daemon(uring::Reactor& reactor, DaemonOptions options)
       generation_files_(reactor_, options_.generations_directory),
       events_(reactor.world().clock, [this] { return all_status(); }),
       event_source_(events_),
-      server_(reactor.world(), *this) {
+      server_(reactor.world(), *this),
+      kernel_devices_(reactor, options_.kernel_devices) {
   for (io::BufferPool* pool : {&incoming_, &replies_}) {
     const Status registered = reactor_.register_memory(pool->arena());
     if (!registered.ok()) log::warning("{}", registered.where());
@@ -53,12 +54,7 @@ Task<void> Daemon::mount_files() {
       co_await shim::ProcFile::mount(reactor_, [this] { return control::proc_drbd(all_status()); });
   if (proc) proc_ = std::move(*proc);
   else log::warning("no live proc/drbd: {} ({})", text(proc.error().fault()), proc.error().where());
-  if (!options_.kernel_devices) co_return;
-  Result<std::unique_ptr<shim::Directory>> files = co_await shim::mount_volume_directory(reactor_);
-  if (files) volume_files_ = std::move(*files);
-  else
-    log::warning("no /dev/drbdN, only NBD sockets: {} ({})", text(files.error().fault()),
-                 files.error().where());
+  co_await kernel_devices_.start();
 }
 
 Task<void> Daemon::stop() {
@@ -90,7 +86,7 @@ Task<void> Daemon::stop() {
   }
   co_await events_.stop();
   co_await size_tasks_.close();
-  if (volume_files_) co_await volume_files_->unmount();
+  co_await kernel_devices_.stop();
   if (proc_) co_await proc_->unmount();
   co_await server_.stop();
   co_await generation_files_.close();

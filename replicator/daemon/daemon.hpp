@@ -16,7 +16,7 @@
 #include "daemon/recent_lines.hpp"
 #include "daemon/undo_files.hpp"
 #include "devices/kernel_device.hpp"
-#include "devices/volume_directory.hpp"
+#include "devices/kernel_devices.hpp"
 #include "engine/flow/resource.hpp"
 #include "frontend/nbd/server.hpp"
 #include "fuse/proc_file.hpp"
@@ -29,7 +29,7 @@ struct DaemonOptions {
   std::string run_directory = "/run/pollux";
   std::string undo_directory = default_undo_directory;
   std::string generations_directory = default_generations_directory;
-  bool kernel_devices = true;
+  shim::KernelDeviceOptions kernel_devices;
   const RecentLines* recent_lines = nullptr;  // null: `explain` shows none
 };
 
@@ -130,7 +130,7 @@ class Daemon final : public control::CommandHandler {
   std::map<std::string, std::shared_ptr<Entry>> resources_;
   control::Server server_;
   std::unique_ptr<shim::ProcFile> proc_;
-  std::unique_ptr<shim::Directory> volume_files_;
+  shim::KernelDevices kernel_devices_;
   bool stop_requested_ = false;
   io::Gate size_tasks_;  // last: its frames refer to everything above
 };

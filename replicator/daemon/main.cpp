@@ -6,9 +6,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <charconv>
 #include <cstdio>
 #include <cstring>
+#include <optional>
 #include <string>
+#include <string_view>
 
 #include "base/log.hpp"
 #include "daemon/daemon.hpp"
@@ -23,19 +26,36 @@ using namespace replicator;
 
 constexpr const char* usage =
     "usage: polluxd [--foreground | --background] [--log-file FILE] [--verbose] "
-    "[--no-kernel-devices] [--usermode-helper PROGRAM] [--undo-directory DIRECTORY] "
+    "[--kernel-devices=auto|ublk|fuse|none] [--ublk-queues N] [--ublk-queue-depth N] "
+    "[--usermode-helper PROGRAM] [--undo-directory DIRECTORY] "
     "[--generations-directory DIRECTORY]\n"
     "The replicator daemon. drbdadm starts it when it is needed.\n";
 
 struct Arguments {
   bool background = false;
   bool verbose = false;
-  bool kernel_devices = true;
+  shim::KernelDeviceOptions kernel_devices;
   std::string log_file;
   std::string helper = usual_helper();
   std::string undo_directory = default_undo_directory;
   std::string generations_directory = default_generations_directory;
 };
+
+bool parse_count(std::string_view word, std::uint16_t most, std::uint16_t& number) {
+  const char* const end = word.data() + word.size();
+  const auto [stopped, error] = std::from_chars(word.data(), end, number);
+  return error == std::errc() && stopped == end && number >= 1 && number <= most;
+}
+
+bool parse_kernel_devices(const std::string& word, shim::KernelDeviceOptions& options) {
+  constexpr std::string_view option = "--kernel-devices=";
+  const std::optional<shim::DeviceWish> wish =
+      word == "--no-kernel-devices" ? shim::DeviceWish::none
+      : word.starts_with(option)    ? shim::parse_device_wish(word.substr(option.size()))
+                                    : std::nullopt;
+  if (wish) options.wish = *wish;
+  return wish.has_value();
+}
 
 bool parse(int count, char** words, Arguments& arguments) {
   for (int i = 1; i < count; ++i) {
@@ -43,7 +63,13 @@ bool parse(int count, char** words, Arguments& arguments) {
     if (word == "--background") arguments.background = true;
     else if (word == "--foreground") arguments.background = false;
     else if (word == "--verbose") arguments.verbose = true;
-    else if (word == "--no-kernel-devices") arguments.kernel_devices = false;
+    else if (parse_kernel_devices(word, arguments.kernel_devices)) continue;
+    else if (word == "--ublk-queues" && i + 1 < count &&
+             parse_count(words[i + 1], shim::ublk_queues_max, arguments.kernel_devices.ublk_queues))
+      ++i;
+    else if (word == "--ublk-queue-depth" && i + 1 < count &&
+             parse_count(words[i + 1], shim::ublk_depth_max, arguments.kernel_devices.ublk_depth))
+      ++i;
     else if (word == "--log-file" && i + 1 < count) arguments.log_file = words[++i];
     else if (word == "--usermode-helper" && i + 1 < count) arguments.helper = words[++i];
     else if (word == "--undo-directory" && i + 1 < count) arguments.undo_directory = words[++i];

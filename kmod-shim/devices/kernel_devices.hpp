@@ -1,0 +1,63 @@
+// All block devices of this daemon: the ways to them that the kernel offers, and what a daemon that
+// was killed has left behind.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+#include "devices/attachment.hpp"
+#include "devices/choice.hpp"
+#include "devices/device_node.hpp"
+#include "devices/kernel_device.hpp"
+#include "fuse/directory.hpp"
+#include "io/block_device.hpp"
+#include "uring/reactor.hpp"
+
+namespace replicator::shim {
+
+namespace ublk {
+class Control;
+}
+
+inline constexpr std::uint16_t ublk_queues_max = 16;
+inline constexpr std::uint16_t ublk_depth_max = 1024;
+
+struct KernelDeviceOptions {
+  DeviceWish wish = DeviceWish::best;
+  std::uint16_t ublk_queues = 1;
+  std::uint16_t ublk_depth = 64;
+};
+
+class KernelDevices {
+ public:
+  explicit KernelDevices(uring::Reactor& reactor, KernelDeviceOptions options);
+  KernelDevices(const KernelDevices&) = delete;
+  KernelDevices& operator=(const KernelDevices&) = delete;
+  ~KernelDevices();
+
+  // Looks what there is, says so in the log, and lets go what is left behind and of no use.
+  Task<void> start();
+  // All devices were removed before.
+  Task<void> stop();
+
+  [[nodiscard]] bool available() const noexcept { return ways_.ublk || ways_.fuse; }
+  // The volume outlives the device.
+  Task<Result<std::unique_ptr<KernelDevice>>> create(io::BlockDevice& volume, DeviceNames names);
+  // Devices of a resource that wait for a daemon, and will wait forever if it does not come up.
+  Task<void> give_up_waiting(std::string resource);
+
+ private:
+  Task<void> look_for_ublk();
+  Task<void> sort_out_left_behind();
+  Task<std::unique_ptr<Attachment>> attachment(io::BlockDevice& volume, DeviceNames names);
+
+  uring::Reactor& reactor_;
+  KernelDeviceOptions options_;
+  DeviceWays ways_;
+  std::uint64_t ublk_features_ = 0;
+  std::unique_ptr<ublk::Control> control_;
+  std::unique_ptr<Directory> files_;
+};
+
+}  // namespace replicator::shim
