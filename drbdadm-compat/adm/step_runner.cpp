@@ -14,10 +14,12 @@ void StepRunner::announce(const std::string& resource) {
   if (!variable_.empty()) announced_ = variable_ + "=" + resource;
 }
 
-// Every other command finds nothing configured when no daemon runs, which is the truth.
+// Every other command finds nothing configured when no daemon runs, which is the truth; but a
+// device that one which died has left behind goes with `down`.
 bool StepRunner::needs_daemon(const Step& step) const {
-  return step.tool == Tool::drbdsetup && !step.arguments.empty() &&
-         step.arguments.front() == "new-resource";
+  if (step.tool != Tool::drbdsetup || step.arguments.empty()) return false;
+  const std::string& command = step.arguments.front();
+  return command == "new-resource" || (command == "down" && tools_.devices_wait());
 }
 
 void StepRunner::show(const Step& step) {

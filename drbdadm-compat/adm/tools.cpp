@@ -123,6 +123,11 @@ std::string LocalTools::start_daemon() {
   return program + " did not start; its log or 'polluxd --foreground' says why";
 }
 
+// A folder is removed only when it is empty; the daemon makes it again.
+bool LocalTools::devices_wait() {
+  return !daemon_runs() && ::rmdir("/run/pollux/ublk") != 0 && errno == ENOTEMPTY;
+}
+
 std::vector<control::ResourceShow> LocalTools::running() {
   control::Request request;
   request.command = "show";

@@ -25,6 +25,8 @@ class Tools {
   virtual int drbdmeta(std::span<const std::string> arguments) = 0;
   // Starts polluxd unless it runs. Empty, or why it could not be started.
   virtual std::string start_daemon() = 0;
+  // Whether a daemon that died has left block devices behind, whose users wait.
+  virtual bool devices_wait() = 0;
   // The running configuration; nothing when no daemon runs.
   virtual std::vector<control::ResourceShow> running() = 0;
   virtual config::HostFacts host() = 0;
@@ -64,6 +66,7 @@ class LocalTools final : public Tools {
   int drbdsetup(std::span<const std::string> arguments) override;
   int drbdmeta(std::span<const std::string> arguments) override;
   std::string start_daemon() override;
+  bool devices_wait() override;
   std::vector<control::ResourceShow> running() override;
   config::HostFacts host() override;
   config::Files& files() override { return files_; }

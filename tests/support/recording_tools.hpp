@@ -22,6 +22,7 @@ class RecordingTools final : public adm::Tools {
   std::string start_problem;
   std::vector<std::string> ran;
   unsigned starts = 0;
+  bool devices_left = false;
   std::vector<std::string> handlers;                             // commands that were run
   std::vector<std::pair<std::string, std::string>> environment;  // of the last one
   int handler_code = 0;
@@ -37,6 +38,7 @@ class RecordingTools final : public adm::Tools {
     ++starts;
     return start_problem;
   }
+  bool devices_wait() override { return devices_left; }
   std::vector<control::ResourceShow> running() override { return shown; }
   config::HostFacts host() override { return facts; }
   config::Files& files() override { return memory; }

@@ -62,6 +62,16 @@ TEST_F(Drbdadm, DryRunShowsTheSameAndRunsNothing) {
   EXPECT_EQ(tools.starts, 0U);
 }
 
+TEST_F(Drbdadm, DownNeedsADaemonOnlyForDevicesThatOneHasLeftBehind) {
+  run({"down", "r0"});
+  EXPECT_EQ(tools.starts, 0U);
+  tools.devices_left = true;
+  run({"down", "r0"});
+  EXPECT_EQ(tools.starts, 1U);
+  run({"disconnect", "r0"});
+  EXPECT_EQ(tools.starts, 1U);
+}
+
 TEST_F(Drbdadm, UpAllBuildsStageByStage) {
   run({"up", "all"});
   const Lines expected = {
