@@ -10,7 +10,7 @@ namespace replicator::metatool {
 namespace {
 
 constexpr std::uint64_t extent_bitmap_bytes = extent_bytes / block_bytes / 8;
-constexpr std::uint64_t ring_bytes_max = 1ULL << 30U;
+constexpr std::uint64_t ring_bytes_max = al_blocks_max * al_block_bytes;
 
 std::uint64_t count_set(ConstBytes bytes) noexcept {
   std::uint64_t set = 0;

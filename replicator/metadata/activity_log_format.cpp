@@ -94,6 +94,12 @@ AlBlockKind decode_al_block(ConstBytes block, AlTransaction& t) {
   return AlBlockKind::transaction;
 }
 
+std::uint32_t al_slots_of(AlStripes stripes) noexcept {
+  const std::uint64_t described =
+      (std::max<std::uint64_t>(stripes.blocks(), 1) - 1) * al_context_max;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(described, al_slots_max));
+}
+
 std::uint64_t al_block_of(std::uint32_t number, AlStripes stripes) noexcept {
   const std::uint64_t r = number % stripes.blocks();
   return (r % stripes.stripes) * stripes.stripe_blocks + r / stripes.stripes;

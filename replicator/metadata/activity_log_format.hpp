@@ -43,6 +43,10 @@ void encode_al_initialized(Bytes block);
 enum class AlBlockKind : std::uint8_t { invalid, initialized, transaction };
 AlBlockKind decode_al_block(ConstBytes block, AlTransaction& transaction);
 
+// The most slots of which a ring always describes all: each transaction carries the state of
+// al_context_max of them, in turn, and the oldest block is the one being overwritten (E2).
+std::uint32_t al_slots_of(AlStripes stripes) noexcept;
+
 // Index of the ring block that transaction `number` is written to.
 std::uint64_t al_block_of(std::uint32_t number, AlStripes stripes) noexcept;
 

@@ -8,6 +8,9 @@
 
 namespace replicator {
 
+// 1 GiB; more is nothing that a log could need, and a replay has it in memory.
+inline constexpr std::uint64_t al_blocks_max = 262144;
+
 struct AlStripes {
   std::uint32_t stripes = 1;
   std::uint32_t stripe_blocks = 8;  // 4 KiB blocks each

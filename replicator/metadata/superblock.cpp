@@ -57,7 +57,8 @@ Status check_geometry(const Superblock& s, MetaDiskIndex index, std::uint64_t da
   if (s.bm_bytes_per_bit != 4096) return mismatch("bm_bytes_per_bit is not 4096");
   if ((s.al_stripes == 0) != (s.al_stripe_size_4k == 0)) return mismatch("al_stripes");
   const AlStripes stripes = s.stripes();
-  if (stripes.blocks() < 8 || stripes.blocks() > 4194304) return mismatch("activity log size");
+  if (stripes.blocks() < 8 || stripes.blocks() > al_blocks_max)
+    return mismatch("activity log size");
   const bool internal = index.kind == MetaDiskIndex::Kind::internal;
   if (!internal && meta_capacity < metadata_device_sectors_min) {
     return Status(Fault::too_small, "meta device");

@@ -165,6 +165,7 @@ class BackingDevice {
   Status open_disks();
   Task<Status> load();
   Task<Status> load_bitmap();
+  void limit_activity_log();
   Task<Status> replay();
   Task<Status> take_into_use();
   Task<Status> write_superblock_now();

@@ -67,9 +67,19 @@ Task<Status> BackingDevice::load() {
       place_metadata(config_.meta_index, data_sectors, meta_sectors, superblock_.stripes());
   usable_ = to_bytes(SectorCount(layout.data_limit));
   crashed_primary_ = (superblock_.flags & (md_flag_crashed_primary | md_flag_primary)) != 0;
+  limit_activity_log();
   const Status bitmap = co_await load_bitmap();
   if (!bitmap.ok()) co_return bitmap;
   co_return co_await take_into_use();
+}
+
+// E2: a slot that no block of the ring describes any more would be forgotten by a crash.
+void BackingDevice::limit_activity_log() {
+  const std::uint32_t most = al_slots_of(superblock_.stripes());
+  if (log_.slots() <= most) return;
+  log::warning("{}: the activity log has room for {} al-extents, not for {}", config_.disk_path,
+               most, log_.slots());
+  log_ = ActivityLog(most);
 }
 
 // Replay first, its marks on media, then the log begins anew, then the superblock says "in use". A

@@ -22,5 +22,12 @@ TEST_F(LargeDiskTest, the_whole_bitmap_survives) {
   EXPECT_EQ(volume(pair_.n1).backing()->bitmap().weight().value(), all);
 }
 
+// E2: what the ring cannot describe is not made hot.
+TEST_F(LargeDiskTest, al_extents_beyond_the_ring_are_not_used) {
+  al_extents = 20000;
+  ASSERT_EQ(attach(pair_.n1), 0);
+  EXPECT_EQ(volume(pair_.n1).backing()->superblock().al_extents, 6433U);
+}
+
 }  // namespace
 }  // namespace replicator

@@ -220,6 +220,40 @@ TEST(activity_log, replay_finds_what_is_hot) {
   }
 }
 
+// A log with all slots in use, that goes on evicting: is each of its extents in the ring, always?
+bool all_described(std::uint32_t slots, AlStripes stripes) {
+  ActivityLog log(slots);
+  std::vector<std::byte> ring(stripes.blocks() * al_block_bytes);
+  for (std::uint64_t i = 0; i < stripes.blocks(); ++i)
+    encode_al_initialized(Bytes(ring).subspan(i * al_block_bytes, al_block_bytes));
+  const std::uint32_t steps = slots / al_updates_max + 200;
+  for (std::uint32_t step = 0; step < steps; ++step) {
+    for (std::uint32_t n = 0; n < al_updates_max; ++n)
+      plan(log, step * al_updates_max + n);
+    const AlTransaction t = log.transaction();
+    encode_al_transaction(
+        t, Bytes(ring).subspan(al_block_of(t.number, stripes) * al_block_bytes, al_block_bytes));
+    log.commit();
+  }
+  const Result<std::vector<std::uint32_t>> replayed = replay_activity_log(ring, stripes);
+  if (!replayed) return false;
+  const std::set<std::uint32_t> found(replayed->begin(), replayed->end());
+  for (std::uint32_t back = 1; back <= slots; ++back) {
+    if (found.count(steps * al_updates_max - back) == 0) return false;
+  }
+  return true;
+}
+
+// E2: the number of slots follows from the size of the ring, whatever al-extents says.
+TEST(activity_log, a_ring_has_room_for_so_many_slots) {
+  EXPECT_EQ(al_slots_of(AlStripes{1, 8}), 6433U);
+  EXPECT_EQ(al_slots_of(AlStripes{4, 16}), 57897U);
+  EXPECT_EQ(al_slots_of(AlStripes{1, 80}), al_slots_max);
+  EXPECT_TRUE(all_described(6433, AlStripes{1, 8}));
+  EXPECT_FALSE(all_described(20000, AlStripes{1, 8}));
+  EXPECT_TRUE(all_described(57897, AlStripes{4, 16}));
+}
+
 // Holds, evictions and the index against a simple model.
 TEST(activity_log, keeps_its_books) {
   Prng random(3);
