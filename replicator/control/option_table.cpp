@@ -263,7 +263,7 @@ constexpr std::array table{
            OptionUnit::sectors),
     number(disk, "c-max-rate", 250, 4194304, 102400, field_of<&D::c_max_rate>, rate,
            OptionUnit::kib),
-    number(disk, "c-min-rate", 0, 4194304, 250, field_of<&D::c_min_rate>, rate, OptionUnit::kib),
+    number(disk, "c-min-rate", 0, 4194304, 0, field_of<&D::c_min_rate>, rate, OptionUnit::kib),
     number(disk, "disk-timeout", 0, 6000, 0, field_of<&D::disk_timeout_tenths>, tenths),
     choice(disk, "read-balancing", read_balancing_words, field_of<&D::read_balancing>),
     number(disk, "rs-discard-granularity", 0, 1048576, 0, field_of<&D::rs_discard_granularity>),

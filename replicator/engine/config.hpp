@@ -118,7 +118,7 @@ struct DiskOptions {
   std::uint32_t c_delay_target_tenths = 10;
   std::uint32_t c_fill_target_sectors = 100;
   std::uint32_t c_max_rate = 102400;
-  std::uint32_t c_min_rate = 250;
+  std::uint32_t c_min_rate = 0;  // KiB/s under application I/O; 0: no limit of this kind
   // What a victim's resync overwrites is kept (docs/undo.md).
   bool undo = true;
   std::uint64_t undo_max_size_sectors = 16777216;  // 8 GiB; 0 = no limit

@@ -27,6 +27,11 @@ std::uint64_t ResyncPacer::step(std::uint64_t answered_blocks, std::uint64_t in_
     if (answered_blocks + in_flight_blocks == 0) blocks = std::max<std::int64_t>(blocks, 1);
     if (!application_io) blocks = INT64_MAX / 1024;
   }
+  gives_way_ = application_io && options_.c_min_rate != 0;
+  const std::int64_t requested =
+      static_cast<std::int64_t>(answered_blocks) + in_flight - in_flight_;
+  in_flight_ = in_flight;
+  if (gives_way_) blocks = within_min_rate(blocks, requested);
   want_ = static_cast<std::uint64_t>(application_io || plan_.empty()
                                          ? blocks * 4 * steps_per_second
                                          : static_cast<std::int64_t>(answered_blocks) * 4 *
@@ -35,6 +40,16 @@ std::uint64_t ResyncPacer::step(std::uint64_t answered_blocks, std::uint64_t in_
     blocks = std::min(blocks, static_cast<std::int64_t>(options_.max_buffers) / 2 - in_flight);
   }
   return static_cast<std::uint64_t>(std::max<std::int64_t>(blocks, 0));
+}
+
+// Less than a block a step adds up; what went beyond it, as before application I/O began, is made
+// up for within a second. Counted when it is asked for.
+std::int64_t ResyncPacer::within_min_rate(std::int64_t blocks, std::int64_t requested) {
+  const std::int64_t rate = options_.c_min_rate;
+  constexpr std::int64_t block_cost = 4 * steps_per_second;
+  const std::int64_t most = rate + block_cost;
+  allowance_ = std::clamp(allowance_ + rate - requested * block_cost, -most, most);
+  return std::clamp<std::int64_t>(allowance_ / block_cost, 0, blocks);
 }
 
 // drbd_rs_controller: plan what is missing in the pipe over the next c-plan-ahead steps.

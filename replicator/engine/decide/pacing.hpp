@@ -1,7 +1,8 @@
 // How fast a resync asks: DRBD's controller, run every 100 ms on the target, plus one rule of ours.
 // Pure. While no application I/O is seen nothing is gained by slow start or c-max-rate, so the
 // target then asks for all that fits its receive buffers (docs/decisions/resync-pacing.md); under
-// application I/O the controller's numbers hold. c-plan-ahead 0 is a fixed rate in both cases.
+// application I/O the controller's numbers hold, and not more than c-min-rate is asked for if that
+// is set. c-plan-ahead 0 is a fixed rate in both cases.
 #pragma once
 
 #include <cstdint>
@@ -19,6 +20,7 @@ struct PacingOptions {
   std::uint32_t c_delay_target = 10;
   std::uint32_t c_fill_target = 100;  // sectors
   std::uint32_t c_max_rate = 102400;  // KiB/s
+  std::uint32_t c_min_rate = 0;       // KiB/s; 0: applications and resync share
   std::uint32_t max_buffers = 2048;   // 4 KiB pages
 };
 
@@ -30,14 +32,20 @@ class ResyncPacer {
   std::uint64_t step(std::uint64_t answered_blocks, std::uint64_t in_flight_blocks,
                      bool application_io);
   [[nodiscard]] std::uint64_t want_kib_per_second() const noexcept { return want_; }
+  // What was asked for at once must not be more than the step allows.
+  [[nodiscard]] bool gives_way() const noexcept { return gives_way_; }
 
  private:
   std::int64_t controlled(std::int64_t sectors_in, std::int64_t sectors_in_flight);
+  std::int64_t within_min_rate(std::int64_t blocks, std::int64_t requested);
   PacingOptions options_;
   std::vector<std::int64_t> plan_;  // sectors per step to come, oldest at next_
   std::size_t next_ = 0;
   std::int64_t plan_total_ = 0;
   std::uint64_t want_ = 0;
+  std::int64_t allowance_ = 0;  // of c-min-rate, KiB times steps per second
+  std::int64_t in_flight_ = 0;
+  bool gives_way_ = false;
 };
 
 // The request that begins at or after `position` (in blocks): merged set bits, aligned to its own

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <numeric>
 #include <set>
 #include <vector>
 
@@ -138,6 +139,24 @@ TEST(pacing, never_exceeds_c_max_rate_under_application_io) {
   ResyncPacer pacer(options);
   Pipe pipe(1000000, 2);
   EXPECT_EQ(average(run(pacer, pipe, 500, true).answered, 100), most_per_step(4000));
+}
+
+// Slower than a block a step, and much faster.
+TEST(pacing, under_application_io_c_min_rate_is_what_is_left_to_a_resync) {
+  for (const std::uint32_t rate : {1U, 30U, 250U, 10000U}) {
+    SCOPED_TRACE(rate);
+    PacingOptions options;
+    options.c_fill_target = 1000000;
+    options.max_buffers = 1000000;
+    options.c_min_rate = rate;
+    ResyncPacer pacer(options);
+    Pipe pipe(1000000, 1);
+    const Course result = run(pacer, pipe, 5000, true);
+    const auto blocks =
+        std::accumulate(result.answered.begin(), result.answered.end(), std::uint64_t{0});
+    EXPECT_NEAR(static_cast<double>(blocks * kib_per_block) / 500, rate, rate * 0.2 + 0.1);
+    EXPECT_GT(pacer.step(0, 0, false), 1U << 30U);
+  }
 }
 
 TEST(pacing, half_of_max_buffers_is_the_bound_under_application_io) {
