@@ -309,6 +309,11 @@ Task<Status> Connection::read_for_peer(Volume& volume, BlockRequest request, Byt
   if (!volume.has_disk() || volume.state_.disk != DiskState::up_to_date) {
     co_return Status(Fault::no_good_data, "read for the peer");
   }
+  // Asked for by a node that knows of smaller blocks: this disk can't, and is good all the same.
+  const std::uint64_t block = volume.backing_->logical_block_bytes();
+  if (range.begin.value() % block != 0 || range.length.value() % block != 0) {
+    co_return Status(Fault::out_of_range, "read for the peer");
+  }
   if (!sabotage(Sabotage::read_overtakes_write)) {
     // Writes before it in the stream may be answered already, in protocols A and B.
     io::RangeLock::Turn turn(volume.incoming_writes_, range);

@@ -345,19 +345,26 @@ WriteOrdering Resource::write_ordering() const noexcept {
   return weakest;
 }
 
+// All at once: the slowest disk decides how long it takes, not their sum.
 Task<bool> Resource::flush_disks() {
-  bool all = true;
   for (const std::unique_ptr<Volume>& volume : volumes_) {
     // One that is being detached is flushed by that.
     const bool leaving = volume->state_.disk == DiskState::failed ||
                          (volume->backing_ && volume->state_.disk == DiskState::diskless);
     if (leaving) co_await settled();
+  }
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
     if (!volume->has_disk() || !volume->disk_options_.disk_flushes) continue;
     if (sabotage(Sabotage::drop_barrier)) continue;
-    const BackingDevice::Use use(*volume->backing_);
-    io::Op op;
-    volume->backing_->flush(op);
+    volume->barrier_flush_.emplace(*volume->backing_);
+    volume->backing_->flush(volume->barrier_flush_->op);
+  }
+  bool all = true;
+  for (const std::unique_ptr<Volume>& volume : volumes_) {
+    if (!volume->barrier_flush_) continue;
+    io::Op& op = volume->barrier_flush_->op;
     const std::int32_t flushed = co_await op;
+    volume->barrier_flush_.reset();
     if (flushed >= 0) continue;
     volume->local_io_failed("flush", flushed, ByteRange());
     all = false;

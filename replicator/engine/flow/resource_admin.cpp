@@ -120,6 +120,10 @@ Task<AdminResult> Resource::finish_attach(Volume& target) {
     co_return co_await refuse_attach(target, admin_data_not_current,
                                      "the disk holds another generation than the data in use");
   }
+  if (target.is_open() && target.backing_->logical_block_bytes() > target.block_bytes_at_open_) {
+    co_return co_await refuse_attach(target, admin_open_disk,
+                                     "the device in use has smaller blocks than the disk");
+  }
   const Status sized = co_await determine_size(target);
   if (!sized.ok()) co_return co_await refuse_attach(target, attach_code(sized), sized.where());
   const bool connected = connection_ && connection_->established();

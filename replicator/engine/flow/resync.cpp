@@ -173,6 +173,7 @@ bool Resync::request_next() {
   const Bitmap& bitmap = volume_.backing()->bitmap();
   std::uint64_t most = connection_.data_bytes_to_peer(volume_);
   if (thin_bytes_ != 0) most = std::min(most, thin_bytes_);
+  if (pacer_.gives_way()) most = std::min(most, budget_blocks_ * block_bytes);
   const std::optional<ByteRange> range = next_resync_range(bitmap, position_, volume_.size(), most);
   if (!range) {
     // Start over for what was marked behind us, but only when no answer is outstanding.
@@ -180,11 +181,14 @@ bool Resync::request_next() {
       position_ = 0;
       return true;
     }
+    // Not searched again before that: the bitmap of a large disk takes its time.
+    position_ = bitmap.size().value();
     return false;
   }
   // While it is only wanted, the lock already keeps new application writes out (L3).
   if (!volume_.backing()->try_lock_resync(*range, next_lock_)) {
     extent_busy_ = true;
+    position_ = range->begin.value() / block_bytes;
     return false;
   }
   Request request;

@@ -26,6 +26,7 @@ io::BlockLimits Volume::limits() const noexcept {
 Status Volume::open(bool for_writing) {
   if (state_.role != Role::primary) return Status(Fault::read_only, "open");
   if (size_.value() == 0) return Status(Fault::no_disk, "open");
+  if (openers_ == 0) block_bytes_at_open_ = limits().block_bytes;
   ++openers_;
   if (for_writing) ++writing_openers_;
   return Status();
@@ -117,6 +118,7 @@ PacingOptions Volume::pacing() const noexcept {
   options.c_delay_target = disk_options_.c_delay_target_tenths;
   options.c_fill_target = disk_options_.c_fill_target_sectors;
   options.c_max_rate = disk_options_.c_max_rate;
+  options.c_min_rate = disk_options_.c_min_rate;
   if (const Connection* connection = resource_.connection()) {
     options.max_buffers = connection->options().max_buffers;
   }

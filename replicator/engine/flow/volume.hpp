@@ -266,6 +266,7 @@ class Volume final : public io::BlockDevice {
   std::unique_ptr<UndoLog> undo_;          // as long as it grows, or would
 
   std::uint32_t openers_ = 0;
+  std::uint32_t block_bytes_at_open_ = 512;  // who has it open aligns to that
   std::uint32_t writing_openers_ = 0;
   // The oldest one that overlaps, or that overlaps and of which the peer has said nothing yet.
   [[nodiscard]] const LocalWrite* local_write_in(ByteRange range) noexcept;
@@ -277,6 +278,13 @@ class Volume final : public io::BlockDevice {
   std::uint32_t application_pending_ = 0;
   io::Event application_idle_;
   std::uint32_t local_pending_ = 0;
+  // One of the flushes of Resource::flush_disks().
+  struct BarrierFlush {
+    explicit BarrierFlush(BackingDevice& device) : use(device) {}
+    BackingDevice::Use use;
+    io::Op op;
+  };
+  std::optional<BarrierFlush> barrier_flush_;
   std::uint32_t peer_pending_ = 0;
   std::uint32_t peer_unacknowledged_ = 0;
   std::uint64_t in_doubt_sectors_ = 0;
