@@ -61,6 +61,7 @@ MAIN_polluxd   := replicator/daemon/main.cpp
 MAIN_drbdadm   := drbdadm-compat/main/drbdadm.cpp
 MAIN_drbdsetup := drbdadm-compat/main/drbdsetup.cpp
 MAIN_drbdmeta  := drbdadm-compat/main/drbdmeta.cpp
+MAIN_drbd-overview := drbdadm-compat/main/drbd-overview.cpp
 MAIN_pollux    := replicator/pollux/main.cpp
 MAIN_pollux-had := ha/daemon/main.cpp
 MAIN_cl_status  := ha/cli/main.cpp
@@ -70,7 +71,7 @@ MAIN_hb_takeover := $(MAIN_cl_status)
 MAIN_crm_simulate := ha/crm/main.cpp
 CIB_COMMANDS := cibadmin crm_attribute crm_master attrd_updater crm_node crm_resource crmadmin meatclient stonith_admin
 $(foreach p,$(CIB_COMMANDS),$(eval MAIN_$(p) := ha/cli/tools/main.cpp))
-PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta pollux-had pollux-send-arp cl_status hb_standby hb_takeover crm_simulate $(CIB_COMMANDS),$(if $(wildcard $(MAIN_$(p))),$(p)))
+PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta drbd-overview pollux-had pollux-send-arp cl_status hb_standby hb_takeover crm_simulate $(CIB_COMMANDS),$(if $(wildcard $(MAIN_$(p))),$(p)))
 
 SOURCES := $(sort $(shell find replicator kmod-shim drbdadm-compat ha -name '*.cpp' 2>/dev/null))
 LIB_SOURCES := $(filter-out %/main.cpp drbdadm-compat/main/%,$(SOURCES))

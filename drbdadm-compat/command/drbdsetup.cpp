@@ -1,6 +1,7 @@
 #include "command/drbdsetup.hpp"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -218,7 +219,8 @@ int status(const Session& session) {
     fmt::print(session.out, "{}", status_json_text(answer.resources));
     return 0;
   }
-  const StatusOptions options{flag(session, "verbose"), flag(session, "statistics")};
+  const StatusOptions options{flag(session, "verbose"), flag(session, "statistics"),
+                              isatty(fileno(session.out)) == 1};
   if (answer.resources.empty()) fmt::print(session.out, "# No currently configured DRBD found.\n");
   for (const ResourceStatus& resource : answer.resources) {
     fmt::print(session.out, "{}", status_text(resource, options));

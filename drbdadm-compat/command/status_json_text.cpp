@@ -87,15 +87,33 @@ std::string device(const VolumeStatus& volume, unsigned depth) {
       .json();
 }
 
+// A verify goes from start to stop, in the order of the disk.
+void verify_details(Object& object, const SyncProgress& progress) {
+  const std::uint64_t left = progress.left_blocks * sectors_per_block;
+  const std::uint64_t done = progress.total_blocks * sectors_per_block - left;
+  const std::uint64_t position = progress.position_sector;
+  object.number("ov-start-sector", position > done ? position - done : 0)
+      .number("ov-stop-sector", position + left)
+      .number("ov-position", position)
+      .number("ov-left", left)
+      .number("ov-skipped", 0);
+}
+
 void sync_details(Object& object, const SyncProgress& progress) {
   const SyncRate rate = sync_rate(progress);
   object.number("rs-total", progress.total_blocks * sectors_per_block)
       .number("rs-dt-start-ms", progress.elapsed_ms)
+      .number("rs-paused-ms", progress.paused_ms)
+      .number("rs-dt0-ms", progress.latest_ms)
+      .number("rs-db0-sectors", progress.latest_blocks * sectors_per_block)
       .number("rs-dt1-ms", progress.recent_ms)
       .number("rs-db1-sectors", progress.recent_blocks * sectors_per_block);
-  if (progress.verify) object.number("ov-left", progress.left_blocks * sectors_per_block);
-  else object.number("rs-failed", progress.failed_blocks * sectors_per_block);
+  if (progress.verify) verify_details(object, progress);
+  else
+    object.number("rs-failed", progress.failed_blocks * sectors_per_block)
+        .number("rs-same-csum", progress.equal_blocks * sectors_per_block);
   object.fraction("want", static_cast<double>(progress.want_kib_per_second) / 1024)
+      .fraction("db0/dt0 [MiB/s]", rate.latest)
       .fraction("db1/dt1 [MiB/s]", rate.recent)
       .number("estimated-seconds-to-finish", rate.moving ? rate.seconds_left : no_end_in_sight)
       .fraction("db/dt [MiB/s]", rate.average)
@@ -149,6 +167,9 @@ std::string connection(const ResourceStatus& resource, const VolumeState& state,
       .text("connection-state", connection_word(state.connection))
       .flag("congested", false)
       .text("peer-role", name(state.peer_role))
+      .flag("tls", resource.tls)
+      .number("ap-in-flight", control::application_in_flight(resource))
+      .number("rs-in-flight", control::resync_in_flight(resource))
       .raw("paths", array({path}, depth + 1))
       .raw("peer_devices", array(volumes, depth + 1))
       .json();
@@ -171,6 +192,7 @@ std::string resource_json(const ResourceStatus& resource, unsigned depth) {
       .flag("suspended-no-data", state.suspended_no_data)
       .flag("suspended-fencing", state.suspended_fencing)
       .flag("suspended-quorum", false)
+      .flag("force-io-failures", false)
       .text("write-ordering", write_ordering_word(first.write_ordering))
       .raw("devices", array(devices, depth + 1))
       .raw("connections", array(connections, depth + 1))

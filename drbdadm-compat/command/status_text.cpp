@@ -73,8 +73,10 @@ class Block {
     const VolumeState state = any_state();
     Line head(0, 4);
     head.word(resource_.name);
+    if (options_.verbose) head.number("node-id", 0);
     head.pair("role", name(state.role));
     if (options_.verbose || state.suspended()) head.pair("suspended", suspended_words(state));
+    if (options_.verbose) head.pair("force-io-failures", "no");
     if (options_.verbose && options_.statistics && !resource_.volumes.empty()) {
       head.next();
       head.pair("write-ordering", write_ordering_word(resource_.volumes.front().write_ordering));
@@ -96,11 +98,20 @@ class Block {
     if (numbered_) line.number("volume", volume.volume);
     if (options_.verbose) line.number("minor", volume.minor);
     line.pair("disk", name(volume.state.disk));
+    const bool diskless = volume.state.disk == DiskState::diskless;
+    // A disk that is away is never away on purpose here.
+    if (diskless && (options_.verbose || !options_.terminal)) line.pair("client", "no");
     if (options_.verbose) {
-      line.pair("backing_dev", volume.backing_disk.empty() ? "none" : volume.backing_disk);
+      const bool named = !diskless && !volume.backing_disk.empty();
+      line.pair("backing_dev", named ? volume.backing_disk : "none");
+      line.pair("quorum", "yes");
       line.pair("open", yes_no(volume.open));
     }
-    if (!options_.statistics) return line.finish();
+    const std::string_view blocked = volume.state.suspended() ? "upper" : "no";
+    if (!options_.statistics) {
+      if (options_.verbose || volume.state.suspended()) line.pair("blocked", blocked);
+      return line.finish();
+    }
     line.next();
     if (options_.verbose) line.number("size", volume.size_kib);
     line.number("read", volume.disk_read_kib);
@@ -111,8 +122,8 @@ class Block {
       line.number("upper-pending", volume.application_pending);
       line.number("lower-pending", volume.local_pending);
       line.pair("al-suspended", yes_no(volume.activity_log_suspended));
-      line.pair("blocked", volume.state.suspended() ? "upper" : "no");
     }
+    if (options_.verbose || volume.state.suspended()) line.pair("blocked", blocked);
     return line.finish();
   }
 
@@ -121,9 +132,15 @@ class Block {
     Line line(2, 6);
     line.word(resource_.peer_name.empty() ? std::string_view("peer")
                                           : std::string_view(resource_.peer_name));
+    if (options_.verbose) line.number("node-id", 0);
     if (options_.verbose || !connected) line.pair("connection", connection_word(state.connection));
     if (options_.verbose || connected) line.pair("role", name(state.peer_role));
-    if (options_.verbose) line.pair("congested", "no");
+    if (options_.verbose || resource_.tls) line.pair("tls", yes_no(resource_.tls));
+    if (options_.verbose) {
+      line.pair("congested", "no");
+      line.number("ap-in-flight", control::application_in_flight(resource_));
+      line.number("rs-in-flight", control::resync_in_flight(resource_));
+    }
     std::string text = line.finish();
     if (!connected && !options_.verbose && !options_.statistics) return text;
     for (const VolumeStatus& volume : resource_.volumes)
@@ -141,6 +158,8 @@ class Block {
     if (options_.verbose || options_.statistics || state.peer_disk != DiskState::d_unknown) {
       line.pair("peer-disk", name(state.peer_disk));
     }
+    const bool away = state.peer_disk == DiskState::diskless;
+    if (away && (options_.verbose || !options_.terminal)) line.pair("peer-client", "no");
     if (volume.progress.active) {
       line.pair("done", fmt::format("{:.2f}", sync_rate(volume.progress).done_percent));
     }

@@ -12,6 +12,7 @@ namespace replicator::command {
 struct StatusOptions {
   bool verbose = false;
   bool statistics = false;
+  bool terminal = true;  // for programs there are a few words more
 };
 
 // One block of one resource with the blank line behind it.

@@ -56,7 +56,9 @@ EventObject connection_object(const ResourceStatus& resource) {
           connection_identity(resource),
           {{"connection", std::string(connection_word(state.connection))},
            {"role", std::string(name(state.peer_role))},
-           {"congested", "no", statistic}}};
+           {"congested", "no", statistic},
+           {"ap-in-flight", std::to_string(application_in_flight(resource)), statistic},
+           {"rs-in-flight", std::to_string(resync_in_flight(resource)), statistic}}};
 }
 
 EventObject device_object(const ResourceStatus& resource, const VolumeStatus& volume) {

@@ -60,12 +60,28 @@ std::string_view write_ordering_word(char letter) noexcept {
   }
 }
 
+std::uint64_t application_in_flight(const ResourceStatus& resource) noexcept {
+  std::uint64_t sectors = 0;
+  for (const VolumeStatus& volume : resource.volumes)
+    sectors += volume.in_doubt_sectors;
+  return sectors;
+}
+
+std::uint64_t resync_in_flight(const ResourceStatus& resource) noexcept {
+  constexpr std::uint64_t sectors_per_block = 8;
+  std::uint64_t sectors = 0;
+  for (const VolumeStatus& volume : resource.volumes)
+    sectors += volume.progress.in_flight_blocks * sectors_per_block;
+  return sectors;
+}
+
 SyncRate sync_rate(const SyncProgress& progress) noexcept {
   SyncRate rate;
   const std::uint64_t total = progress.total_blocks;
   const std::uint64_t done = total - std::min(progress.left_blocks, total);
   if (total != 0) rate.done_percent = 100 * static_cast<double>(done) / static_cast<double>(total);
   rate.recent = mib_per_second(progress.recent_blocks, progress.recent_ms);
+  rate.latest = mib_per_second(progress.latest_blocks, progress.latest_ms);
   rate.average = mib_per_second(done, progress.elapsed_ms);
   rate.moving = rate.recent > 0;
   if (rate.moving) {

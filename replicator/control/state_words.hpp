@@ -22,9 +22,14 @@ constexpr bool is_connected(ConnectionState state) noexcept {
   return state >= ConnectionState::wf_report_params;
 }
 
+// In sectors, over all volumes: what the peer was sent or asked for and has not answered.
+std::uint64_t application_in_flight(const ResourceStatus& resource) noexcept;
+std::uint64_t resync_in_flight(const ResourceStatus& resource) noexcept;
+
 struct SyncRate {
   double done_percent = 100;  // of what was to do at the start
   double recent = 0;          // MiB/s within the last seconds
+  double latest = 0;          // within the last few of them
   double average = 0;         // since the start
   std::uint64_t seconds_left = 0;
   bool moving = false;  // otherwise there is no telling how many seconds are left

@@ -12,7 +12,13 @@ Json progress_json(const SyncProgress& progress) {
           {"total-blocks", progress.total_blocks},
           {"left-blocks", progress.left_blocks},
           {"failed-blocks", progress.failed_blocks},
+          {"equal-blocks", progress.equal_blocks},
+          {"position", progress.position_sector},
+          {"in-flight-blocks", progress.in_flight_blocks},
           {"elapsed-ms", progress.elapsed_ms},
+          {"paused-ms", progress.paused_ms},
+          {"latest-ms", progress.latest_ms},
+          {"latest-blocks", progress.latest_blocks},
           {"recent-ms", progress.recent_ms},
           {"recent-blocks", progress.recent_blocks},
           {"want", progress.want_kib_per_second},
@@ -26,7 +32,13 @@ SyncProgress read_progress(ObjectReader reader) {
   progress.total_blocks = reader.number("total-blocks");
   progress.left_blocks = reader.number("left-blocks");
   progress.failed_blocks = reader.number("failed-blocks");
+  progress.equal_blocks = reader.number("equal-blocks");
+  progress.position_sector = reader.number("position");
+  progress.in_flight_blocks = reader.number("in-flight-blocks");
   progress.elapsed_ms = reader.number("elapsed-ms");
+  progress.paused_ms = reader.number("paused-ms");
+  progress.latest_ms = reader.number("latest-ms");
+  progress.latest_blocks = reader.number("latest-blocks");
   progress.recent_ms = reader.number("recent-ms");
   progress.recent_blocks = reader.number("recent-blocks");
   progress.want_kib_per_second = reader.number("want");
@@ -75,6 +87,7 @@ Json counters_json(const VolumeStatus& volume) {
           {"peer-pending", volume.peer_pending},
           {"peer-unacknowledged", volume.peer_unacknowledged},
           {"application-pending", volume.application_pending},
+          {"in-doubt-sectors", volume.in_doubt_sectors},
           {"epochs", volume.epochs},
           {"write-ordering", std::string(1, volume.write_ordering)},
           {"out-of-sync", volume.out_of_sync_kib}};
@@ -91,6 +104,7 @@ void read_counters(ObjectReader& reader, VolumeStatus& volume) {
   volume.peer_pending = reader.number("peer-pending");
   volume.peer_unacknowledged = reader.number("peer-unacknowledged");
   volume.application_pending = reader.number("application-pending");
+  volume.in_doubt_sectors = reader.number("in-doubt-sectors");
   volume.epochs = reader.number("epochs");
   volume.write_ordering = reader.letter("write-ordering");
   volume.out_of_sync_kib = reader.number("out-of-sync");
@@ -136,6 +150,7 @@ Json resource_json(const ResourceStatus& resource) {
     volumes.push_back(volume_json(volume));
   return {{"name", resource.name},
           {"has-connection", resource.has_connection},
+          {"tls", resource.tls},
           {"protocol", std::string(1, resource.protocol)},
           {"peer-name", resource.peer_name},
           {"local", address_text(resource.peer.local)},
@@ -147,6 +162,7 @@ ResourceStatus read_resource(ObjectReader reader) {
   ResourceStatus resource;
   resource.name = reader.text("name");
   resource.has_connection = reader.flag("has-connection");
+  resource.tls = reader.flag("tls");
   resource.protocol = reader.letter("protocol");
   resource.peer_name = reader.text("peer-name");
   resource.peer.local = reader.address("local");

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "control/metrics_text.hpp"
 #include "control/proc_drbd.hpp"
 
 namespace replicator {
@@ -25,6 +26,7 @@ Daemon::Daemon(uring::Reactor& reactor, DaemonOptions options)
       events_(reactor.world().clock, [this] { return all_status(); }),
       event_source_(events_),
       server_(reactor.world(), *this),
+      metrics_server_(reactor.world(), [this] { return metrics(); }),
       kernel_devices_(reactor, options_.kernel_devices) {
   for (io::BufferPool* pool : {&incoming_, &replies_}) {
     const Status registered = reactor_.register_memory(pool->arena());
@@ -42,6 +44,14 @@ Task<Status> Daemon::start() {
   if (!claimed.ok()) {
     log::error("{}: {}; is another polluxd running?", control, text(claimed.fault()));
     co_return claimed;
+  }
+  if (options_.metrics_address.family != io::AddressFamily::none) {
+    const Status listening = metrics_server_.listen(options_.metrics_address);
+    if (!listening.ok()) {
+      log::error("metrics: {}: {}", io::text(options_.metrics_address), text(listening.fault()));
+      co_return listening;
+    }
+    log::info("metrics: http://{}/metrics", io::text(options_.metrics_address));
   }
   co_await mount_files();
   // Only now: a resource that is made earlier would go without its kernel device.
@@ -88,6 +98,7 @@ Task<void> Daemon::stop() {
   co_await size_tasks_.close();
   co_await kernel_devices_.stop();
   if (proc_) co_await proc_->unmount();
+  co_await metrics_server_.stop();
   co_await server_.stop();
   co_await generation_files_.close();
 }
@@ -99,6 +110,18 @@ std::vector<ResourceStatus> Daemon::all_status() const {
     all.back().peer_name = entry->peer_name;
   }
   return all;
+}
+
+std::string Daemon::metrics() const {
+  std::vector<control::ResourceMetrics> all;
+  for (ResourceStatus& status : all_status()) {
+    control::ResourceMetrics& item = all.emplace_back();
+    const auto found = resources_.find(status.name);
+    for (const std::unique_ptr<Volume>& volume : found->second->resource->volumes())
+      item.times.push_back(volume->write_times());
+    item.status = std::move(status);
+  }
+  return control::metrics_text(all);
 }
 
 Daemon::Entry* Daemon::find_resource(const std::string& name) {

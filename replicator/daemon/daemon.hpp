@@ -13,6 +13,7 @@
 #include "daemon/event_hub.hpp"
 #include "daemon/event_source.hpp"
 #include "daemon/generation_files.hpp"
+#include "daemon/metrics_server.hpp"
 #include "daemon/recent_lines.hpp"
 #include "daemon/undo_files.hpp"
 #include "devices/kernel_device.hpp"
@@ -30,6 +31,7 @@ struct DaemonOptions {
   std::string undo_directory = default_undo_directory;
   std::string generations_directory = default_generations_directory;
   shim::KernelDeviceOptions kernel_devices;
+  io::Address metrics_address;                // none: metrics are not served
   const RecentLines* recent_lines = nullptr;  // null: `explain` shows none
 };
 
@@ -115,6 +117,7 @@ class Daemon final : public control::CommandHandler {
   Task<void> remove_exports(Exports& exports);
   Task<void> remove_entry(std::string name);
   [[nodiscard]] std::vector<ResourceStatus> all_status() const;
+  [[nodiscard]] std::string metrics() const;
 
   uring::Reactor& reactor_;
   DaemonOptions options_;
@@ -129,6 +132,7 @@ class Daemon final : public control::CommandHandler {
   // Who waits for its turn keeps the entry, not the resource's place in here.
   std::map<std::string, std::shared_ptr<Entry>> resources_;
   control::Server server_;
+  MetricsServer metrics_server_;
   std::unique_ptr<shim::ProcFile> proc_;
   shim::KernelDevices kernel_devices_;
   bool stop_requested_ = false;

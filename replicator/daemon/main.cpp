@@ -6,14 +6,17 @@
 #include <time.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/log.hpp"
+#include "control/status_json.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/process.hpp"
 #include "daemon/recent_lines.hpp"
@@ -28,8 +31,10 @@ constexpr const char* usage =
     "usage: polluxd [--foreground | --background] [--log-file FILE] [--verbose] "
     "[--kernel-devices=auto|ublk|fuse|none] [--ublk-queues N] [--ublk-queue-depth N] "
     "[--usermode-helper PROGRAM] [--undo-directory DIRECTORY] "
-    "[--generations-directory DIRECTORY]\n"
-    "The replicator daemon. drbdadm starts it when it is needed.\n";
+    "[--generations-directory DIRECTORY] [--metrics-address ADDRESS:PORT]\n"
+    "The replicator daemon. drbdadm starts it when it is needed. Options are also read from "
+    "/etc/polluxd.conf, one in a line.\n";
+constexpr const char* options_file = "/etc/polluxd.conf";
 
 struct Arguments {
   bool background = false;
@@ -39,6 +44,7 @@ struct Arguments {
   std::string helper = usual_helper();
   std::string undo_directory = default_undo_directory;
   std::string generations_directory = default_generations_directory;
+  io::Address metrics_address;
 };
 
 bool parse_count(std::string_view word, std::uint16_t most, std::uint16_t& number) {
@@ -57,9 +63,22 @@ bool parse_kernel_devices(const std::string& word, shim::KernelDeviceOptions& op
   return wish.has_value();
 }
 
-bool parse(int count, char** words, Arguments& arguments) {
-  for (int i = 1; i < count; ++i) {
-    const std::string word = words[i];
+// An address of this node; without a port, drbd-reactor's.
+bool parse_metrics_address(const std::string& text, io::Address& address) {
+  constexpr std::uint16_t usual_port = 9942;
+  const bool ipv6 = text.starts_with('[');
+  const bool has_port = text.find(ipv6 ? "]:" : ":") != std::string::npos;
+  const Result<io::Address> parsed = control::parse_address(text);
+  if (!parsed) return false;
+  address = *parsed;
+  if (!has_port) address.port = usual_port;
+  return true;
+}
+
+bool parse(const std::vector<std::string>& words, Arguments& arguments) {
+  const std::size_t count = words.size();
+  for (std::size_t i = 0; i < count; ++i) {
+    const std::string& word = words[i];
     if (word == "--background") arguments.background = true;
     else if (word == "--foreground") arguments.background = false;
     else if (word == "--verbose") arguments.verbose = true;
@@ -75,9 +94,31 @@ bool parse(int count, char** words, Arguments& arguments) {
     else if (word == "--undo-directory" && i + 1 < count) arguments.undo_directory = words[++i];
     else if (word == "--generations-directory" && i + 1 < count)
       arguments.generations_directory = words[++i];
-    else return false;
+    else if (word == "--metrics-address" && i + 1 < count) {
+      if (!parse_metrics_address(words[++i], arguments.metrics_address)) return false;
+    } else return false;
   }
   return true;
+}
+
+// "--option", "--option value"; a line that begins with # is a remark. No file, no options.
+std::vector<std::string> options_of_file(const char* path) {
+  std::vector<std::string> words;
+  std::FILE* file = std::fopen(path, "re");
+  if (file == nullptr) return words;
+  char buffer[4096];
+  while (std::fgets(buffer, sizeof buffer, file) != nullptr) {
+    std::string line(buffer);
+    line.erase(line.find_last_not_of(" \t\r\n") + 1);
+    line.erase(0, line.find_first_not_of(" \t"));
+    if (line.empty() || line[0] == '#') continue;
+    const std::size_t blank = std::min(line.find_first_of(" \t"), line.size());
+    words.push_back(line.substr(0, blank));
+    const std::size_t value = line.find_first_not_of(" \t", blank);
+    if (value != std::string::npos) words.push_back(line.substr(value));
+  }
+  std::fclose(file);
+  return words;
 }
 
 void to_file(void* context, log::Level level, std::string_view line) {
@@ -155,6 +196,7 @@ int serve(const Arguments& arguments, int ready, const RecentLines& recent) {
   DaemonOptions options;
   options.recent_lines = &recent;
   options.kernel_devices = arguments.kernel_devices;
+  options.metrics_address = arguments.metrics_address;
   options.undo_directory = arguments.undo_directory;
   options.generations_directory = arguments.generations_directory;
   Daemon daemon(**reactor, options);
@@ -182,7 +224,12 @@ int serve(const Arguments& arguments, int ready, const RecentLines& recent) {
 
 int main(int count, char** words) {
   Arguments arguments;
-  if (!parse(count, words, arguments)) {
+  if (!parse(options_of_file(options_file), arguments)) {
+    std::fprintf(stderr, "polluxd: %s has something that is not an option\n", options_file);
+    std::fputs(usage, stderr);
+    return 20;
+  }
+  if (!parse(std::vector<std::string>(words + 1, words + count), arguments)) {
     std::fputs(usage, stderr);
     return 20;
   }

@@ -32,12 +32,15 @@ class SyncMarks {
     is_paused_ = false;
     const Duration gap = now - paused_at_;
     started_ = started_ + gap;
+    paused_ = paused_ + gap;
     for (Mark& mark : marks_)
       mark.when = mark.when + gap;
   }
   [[nodiscard]] SyncProgress progress(Instant now, std::uint64_t left_blocks) const noexcept {
-    if (is_paused_) now = paused_at_;
     SyncProgress progress;
+    const Duration since = is_paused_ ? now - paused_at_ : Duration();
+    progress.paused_ms = static_cast<std::uint64_t>((paused_ + since).milliseconds());
+    if (is_paused_) now = paused_at_;
     progress.active = true;
     progress.total_blocks = total_;
     progress.left_blocks = left_blocks < total_ ? left_blocks : total_;
@@ -46,6 +49,9 @@ class SyncMarks {
     const Mark& window = marks_[(last_ + 2) % marks_.size()];
     progress.recent_ms = static_cast<std::uint64_t>((now - window.when).milliseconds());
     progress.recent_blocks = window.left > left_blocks ? window.left - left_blocks : 0;
+    const Mark& latest = marks_[(last_ + marks_.size() - 1) % marks_.size()];
+    progress.latest_ms = static_cast<std::uint64_t>((now - latest.when).milliseconds());
+    progress.latest_blocks = latest.left > left_blocks ? latest.left - left_blocks : 0;
     progress.stalled = now - marks_[last_].when > Duration::seconds(180);
     return progress;
   }
@@ -58,6 +64,7 @@ class SyncMarks {
   std::uint64_t total_;
   Instant started_;
   Instant paused_at_;
+  Duration paused_;  // altogether, before the pause that lasts
   bool is_paused_ = false;
   std::array<Mark, 8> marks_{};
   std::size_t last_ = 0;

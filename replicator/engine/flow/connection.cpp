@@ -260,6 +260,7 @@ MirroredWrite& Connection::mirror(Volume& volume, const Volume::Change& change, 
   const WriteTerms terms =
       write_terms(options_.protocol, link.agreed_version, vouched_for, change.stable, syncing);
   MirroredWrite& entry = log_.add(volume, change.range, std::move(hold), terms);
+  entry.sent = resource_.world().clock.now();
   ++volume.peer_pending_;
   DataHeader header;
   header.sector = to_sector(change.range.begin);

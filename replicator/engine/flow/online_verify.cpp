@@ -61,6 +61,8 @@ void OnlineVerify::stop() noexcept {
 SyncProgress OnlineVerify::progress() const {
   SyncProgress progress = marks_.progress(volume_.resource().world().clock.now(), cursor_.left());
   progress.verify = true;
+  progress.position_sector =
+      side_ == Side::asking ? to_sector(cursor_.next()).value() : cursor_.reached_sector();
   if (side_ == Side::asking) progress.want_kib_per_second = pacer_.want_kib_per_second();
   return progress;
 }

@@ -177,6 +177,7 @@ Status Connection::receive_block_ack(Packet command, ConstBytes payload, Volume&
   if (write == nullptr) {
     return Status(Fault::protocol_error, "ack for a write that is not in flight");
   }
+  volume.write_times_.peer.add(resource_.world().clock.now() - write->sent);
   // The peer's disk was away when the write came, and is back: the bitmap may have been sent before
   // this mark, and the resync that runs would not bring it (E1). The next one will.
   const bool too_late = answer == PeerAnswer::refused && write->disks_lost != volume.disks_lost() &&

@@ -57,6 +57,7 @@ ResourceStatus Resource::status() const {
   if (connection_) {
     status.protocol =
         static_cast<char>('A' + static_cast<int>(connection_->options().protocol) - 1);
+    status.tls = connection_->options().tls;
     status.peer_name = connection_->peer_name();
     status.peer = connection_->peer();
   }

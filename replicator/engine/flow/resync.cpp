@@ -86,6 +86,8 @@ bool Resync::done() const noexcept { return requests_.empty() && left_blocks() <
 SyncProgress Resync::progress() const {
   SyncProgress progress = marks_.progress(volume_.resource().world().clock.now(), left_blocks());
   progress.failed_blocks = failed_blocks_;
+  progress.equal_blocks = equal_blocks_;
+  if (side_ == Side::target) progress.in_flight_blocks = in_flight_blocks_;
   if (side_ == Side::target) progress.want_kib_per_second = pacer_.want_kib_per_second();
   return progress;
 }

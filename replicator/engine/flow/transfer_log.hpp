@@ -25,6 +25,7 @@ struct MirroredWrite : ListNode {
   ByteRange range;
   ActivityHold hold;
   SendMark mark;
+  Instant sent;
   std::uint64_t block_id = 0;
   std::uint64_t epoch = 0;
   std::uint32_t disks_lost = 0;  // of the volume, when the write was made

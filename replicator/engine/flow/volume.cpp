@@ -145,6 +145,7 @@ VolumeStatus Volume::status() const {
   status.peer_pending = peer_pending_;
   status.peer_unacknowledged = peer_unacknowledged_;
   status.application_pending = application_pending_;
+  status.in_doubt_sectors = in_doubt_sectors_;
   if (backing_) {
     status.backing_disk = backing_config_.disk_path;
     status.meta_disk = backing_config_.meta_disk_path;

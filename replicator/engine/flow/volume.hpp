@@ -102,6 +102,7 @@ class Volume final : public io::BlockDevice {
   void end_doubt(ByteRange range) noexcept { in_doubt_sectors_ -= sectors_of(range); }
 
   [[nodiscard]] VolumeStatus status() const;
+  [[nodiscard]] const WriteTimes& write_times() const noexcept { return write_times_; }
 
  private:
   friend class Resource;
@@ -131,7 +132,8 @@ class Volume final : public io::BlockDevice {
   // way to the disk here.
   class LocalWrite : public ListNode {
    public:
-    LocalWrite(Volume& volume, ByteRange range) noexcept : volume_(volume), range_(range) {
+    LocalWrite(Volume& volume, ByteRange range, Instant now) noexcept
+        : begun(now), volume_(volume), range_(range) {
       volume_.local_writes_.push_back(*this);
     }
     LocalWrite(const LocalWrite&) = delete;
@@ -141,6 +143,7 @@ class Volume final : public io::BlockDevice {
       if (volume_.local_write_ended_.has_waiters()) volume_.local_write_ended_.notify_all();
     }
     [[nodiscard]] ByteRange range() const noexcept { return range_; }
+    const Instant begun;
     // What the peer was sent, as long as it may be looked at.
     const MirroredWrite* sent = nullptr;
 
@@ -158,7 +161,7 @@ class Volume final : public io::BlockDevice {
   Task<Status> cover_behind_peer(ByteRange range, ActivityHold& hold);
   Task<Status> cover_when_stable(ByteRange range, ActivityHold& hold);
   bool submit_local(io::Op& op, const Change& change);
-  Task<bool> local_outcome(io::Op& local, bool submitted, ByteRange range);
+  Task<bool> local_outcome(io::Op& local, bool submitted, const LocalWrite& underway);
   // Whose disk is UpToDate, when a request is decided.
   struct Current {
     bool here;
@@ -289,6 +292,7 @@ class Volume final : public io::BlockDevice {
   std::uint32_t peer_unacknowledged_ = 0;
   std::uint64_t in_doubt_sectors_ = 0;
   bool read_turn_there_ = false;
+  WriteTimes write_times_;
   std::uint64_t net_sent_ = 0;  // bytes
   std::uint64_t net_received_ = 0;
 };

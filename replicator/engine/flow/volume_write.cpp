@@ -174,7 +174,7 @@ Task<Status> Volume::change_in_turn(const Change& request, Retry& retry) {
   }
   const Current decided = current();
   io::Op local;
-  LocalWrite underway(*this, request.range);
+  LocalWrite underway(*this, request.range, resource_.world().clock.now());
   if (route == Route::mirror) {
     MirroredWrite& entry = connection->mirror(*this, request, std::move(hold));
     underway.sent = &entry;
@@ -184,7 +184,7 @@ Task<Status> Volume::change_in_turn(const Change& request, Retry& retry) {
   if (route == Route::announce) connection->announce_out_of_sync(*this, request.range);
   else mark_out_of_sync(request.range);
   const bool submitted = submit_local(local, request);
-  const bool local_ok = co_await local_outcome(local, submitted, request.range);
+  const bool local_ok = co_await local_outcome(local, submitted, underway);
   const bool here = kept_here(local_ok, decided);
   co_return co_await answered(here, false);
 }
@@ -208,10 +208,12 @@ bool Volume::kept_there(bool done, Current decided) const noexcept {
   return decided.there || state_.peer_disk == DiskState::up_to_date;
 }
 
-Task<bool> Volume::local_outcome(io::Op& local, bool submitted, ByteRange range) {
+Task<bool> Volume::local_outcome(io::Op& local, bool submitted, const LocalWrite& underway) {
   if (!submitted) co_return false;
   const std::int32_t moved = co_await local;
   --local_pending_;
+  const ByteRange range = underway.range();
+  write_times_.disk.add(resource_.world().clock.now() - underway.begun);
   if (moved < 0) {
     // Now, while the disk is still ours: its bitmap may take one last write.
     mark_out_of_sync(range);
@@ -238,7 +240,9 @@ Task<Status> Volume::cover_when_stable(ByteRange range, ActivityHold& hold) {
     if (hold && !hold.of(backing_.get())) hold.reset();
     if (!has_disk() || hold || backing_->try_cover(range, hold)) co_return Status();
     const BackingDevice* const disk = backing_.get();
+    const Instant begun = resource_.world().clock.now();
     const Status covered = co_await backing_->cover(range, hold);
+    write_times_.log.add(resource_.world().clock.now() - begun);
     const bool same_disk = backing_.get() == disk && has_disk();
     if (!covered.ok() && same_disk) {
       local_io_failed("activity log", -covered.error_number(), range);
@@ -269,8 +273,7 @@ bool Volume::submit_local(io::Op& op, const Change& request) {
 
 Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current decided, Retry& retry,
                                      LocalWrite& underway, MirroredWrite& entry) {
-  const ByteRange range = entry.range;
-  const bool local_ok = co_await local_outcome(local, submitted, range);
+  const bool local_ok = co_await local_outcome(local, submitted, underway);
   if (!local_ok && !sabotage(Sabotage::trust_what_was_sent))
     entry.terms.answer_at = WireProtocol::c;
   while (!entry.mark.sent()) {

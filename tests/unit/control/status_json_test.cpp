@@ -12,6 +12,7 @@ ResourceStatus sample_status() {
   resource.name = "r0";
   resource.has_connection = true;
   resource.protocol = 'A';
+  resource.tls = true;
   resource.peer_name = "bravo";
   resource.peer = {*parse_address("ipv4:10.0.0.1:7789"), *parse_address("ipv6:[fd00::2]:7790")};
   VolumeStatus volume;
@@ -30,7 +31,8 @@ ResourceStatus sample_status() {
   volume.net_sent_kib = 1ULL << 40U;
   volume.write_ordering = 'd';
   volume.out_of_sync_kib = 12;
-  volume.progress = {true, false, 100, 50, 1, 2000, 1000, 10, 40, true};
+  volume.in_doubt_sectors = 16;
+  volume.progress = {true, false, 100, 50, 1, 3, 800, 2000, 500, 7, 300, 4, 1000, 10, 40, true};
   volume.generations[0] = 0xFFFFFFFFFFFFFFFFULL;
   volume.generations[3] = 4;
   resource.volumes.push_back(volume);

@@ -138,12 +138,13 @@ TEST(StatusText, VerboseKeepsDrbdsWordsInDrbdsOrder) {
     found.clear();
   }
   EXPECT_EQ(ours,
-            "r0 role:Primary suspended:fencing\n"
+            "r0 node-id:0 role:Primary suspended:fencing force-io-failures:no\n"
             "    write-ordering:flush\n"
-            "  volume:0 minor:0 disk:UpToDate backing_dev:/dev/vdb open:no\n"
+            "  volume:0 minor:0 disk:UpToDate backing_dev:/dev/vdb quorum:yes open:no\n"
             "      size:98264 read:98304 written:99684 al-writes:9 bm-writes:0\n"
             "      upper-pending:1 lower-pending:0 al-suspended:no blocked:upper\n"
-            "  peer connection:Connecting role:Unknown congested:no\n"
+            "  peer node-id:0 connection:Connecting role:Unknown tls:no congested:no\n"
+            "      ap-in-flight:0 rs-in-flight:0\n"
             "    volume:0 replication:Off peer-disk:DUnknown resync-suspended:no\n"
             "        received:91340 sent:1396 out-of-sync:0 pending:1 unacked:0\n"
             "\n");
@@ -170,6 +171,58 @@ TEST(StatusText, ResyncWithItsRate) {
                          "        dbdt1:48.83 eta:10\n"),
             std::string::npos)
       << verbose;
+}
+
+// What DRBD 9's tool prints of the same state, but for the number of the node and `open`, `tls`,
+// which are younger.
+TEST(StatusText, VerboseIsWhatDrbd9Prints) {
+  VolumeStatus volume = syncing();
+  volume.state.disk = DiskState::up_to_date;
+  volume.backing_disk = "/dev/vg/a0";
+  std::istringstream theirs(
+      "r1 node-id:0 role:Secondary suspended:no force-io-failures:no write-ordering:flush volume:0 "
+      "minor:1 disk:UpToDate backing_dev:/dev/vg/a0 quorum:yes size:1048576 read:1024 "
+      "written:524288 al-writes:64 bm-writes:0 upper-pending:0 lower-pending:0 al-suspended:no "
+      "blocked:no bravo node-id:0 connection:Connected role:Primary congested:no ap-in-flight:16 "
+      "rs-in-flight:8 volume:0 replication:SyncTarget peer-disk:UpToDate done:50.00 "
+      "resync-suspended:no received:524288 sent:0 out-of-sync:524288 pending:0 unacked:0 "
+      "dbdt1:48.83 eta:10");
+  volume.in_doubt_sectors = 16;
+  volume.progress.in_flight_blocks = 1;
+  const std::string text = status_text(resource_of("r1", {volume}), {true, true});
+  std::istringstream ours(text);
+  std::string word;
+  for (std::string wanted; theirs >> wanted;) {
+    do
+      ours >> word;
+    while (ours && (word.starts_with("open:") || word.starts_with("tls:")));
+    EXPECT_EQ(word, wanted) << text;
+  }
+  EXPECT_FALSE(ours >> word) << word;
+}
+
+TEST(StatusText, ProgramsAreToldThatADiskIsNotAwayOnPurpose) {
+  VolumeStatus volume = volume_of(0, 0);
+  volume.state.disk = DiskState::diskless;
+  volume.state.suspended_no_data = true;
+  StatusOptions piped;
+  piped.terminal = false;
+  EXPECT_EQ(status_text(resource_of("r0", {volume}), piped),
+            "r0 role:Secondary suspended:no-data\n"
+            "  disk:Diskless client:no blocked:upper\n"
+            "  bravo role:Secondary\n"
+            "    peer-disk:UpToDate\n\n");
+  const std::string verbose = status_text(resource_of("r0", {volume}), {true, false});
+  EXPECT_NE(verbose.find("disk:Diskless client:no backing_dev:none quorum:yes open:no"),
+            std::string::npos)
+      << verbose;
+}
+
+TEST(StatusText, AnEncryptedConnectionSaysSo) {
+  ResourceStatus resource = resource_of("r0", {volume_of(0, 0)});
+  resource.tls = true;
+  EXPECT_NE(status_text(resource, {}).find("\n  bravo role:Secondary tls:yes\n"),
+            std::string::npos);
 }
 
 TEST(StatusText, ConnectedAndInStep) {
@@ -294,6 +347,12 @@ TEST(ShStatus, AnIdleMinorIsUnconfiguredAndHasNoStates) {
 
 TEST(StatusJsonText, HasTheKeysThatExportersRead) {
   ResourceStatus r1 = resource_of("r1", {syncing()});
+  SyncProgress& progress = r1.volumes[0].progress;
+  progress.paused_ms = 7000;
+  progress.latest_ms = 3000;
+  progress.latest_blocks = 37500;
+  progress.equal_blocks = 10;
+  progress.in_flight_blocks = 3;
   r1.peer = {*control::parse_address("10.0.0.1:7789"), *control::parse_address("[fd00::2]:7790")};
   const nlohmann::json all = nlohmann::json::parse(status_json_text({r1}));
   ASSERT_EQ(all.size(), 1U);
@@ -329,6 +388,16 @@ TEST(StatusJsonText, HasTheKeysThatExportersRead) {
   EXPECT_EQ(peer["db/dt [MiB/s]"], 51.20);
   EXPECT_EQ(peer["db1/dt1 [MiB/s]"], 48.83);
   EXPECT_EQ(peer["want"], 40.0);
+  EXPECT_EQ(connection["tls"], false);
+  EXPECT_EQ(connection["ap-in-flight"], 0);
+  EXPECT_EQ(connection["rs-in-flight"], 24);
+  EXPECT_EQ(resource["force-io-failures"], false);
+  EXPECT_EQ(peer["rs-paused-ms"], 7000);
+  EXPECT_EQ(peer["rs-dt0-ms"], 3000);
+  EXPECT_EQ(peer["rs-db0-sectors"], 300000);
+  EXPECT_EQ(peer["db0/dt0 [MiB/s]"], 48.83);
+  EXPECT_EQ(peer["rs-same-csum"], 80);
+  EXPECT_EQ(peer["rs-failed"], 0);
   EXPECT_EQ(peer["rs-total"], 2097152);
   EXPECT_EQ(peer["estimated-seconds-to-finish"], 10);
 }
@@ -357,12 +426,17 @@ TEST(StatusJsonText, EscapesWhatAHostMayBeCalled) {
 TEST(StatusJsonText, AVerifyAndAResyncThatStands) {
   VolumeStatus volume = syncing();
   volume.progress.verify = true;
+  volume.progress.position_sector = 1049376;
   volume.progress.recent_blocks = 0;
   volume.size_kib = 0;
   const nlohmann::json all = nlohmann::json::parse(status_json_text({resource_of("r0", {volume})}));
   const nlohmann::json& peer = all[0]["connections"][0]["peer_devices"][0];
   EXPECT_EQ(peer["has-online-verify-details"], true);
   EXPECT_EQ(peer["ov-left"], 1048576);
+  EXPECT_EQ(peer["ov-start-sector"], 800);
+  EXPECT_EQ(peer["ov-position"], 1049376);
+  EXPECT_EQ(peer["ov-stop-sector"], 2097952);
+  EXPECT_FALSE(peer.contains("rs-same-csum"));
   EXPECT_FALSE(peer.contains("rs-failed"));
   EXPECT_EQ(peer["estimated-seconds-to-finish"], 987654321);
   EXPECT_EQ(peer["percent-in-sync"], 0.0);
