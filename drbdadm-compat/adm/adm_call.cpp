@@ -17,7 +17,7 @@ constexpr General general_options[] = {
     {'d', "dry-run", false},    {'v', "verbose", false},       {'S', "stacked", false},
     {'s', "drbdsetup", true},   {'m', "drbdmeta", true},       {'n', "sh-varname", true},
     {'P', "peer", true},        {'W', "setup-option", true},   {'f', "force", false},
-    {'V', "version", false},    {'h', "help", false}};
+    {'p', "plan", false},       {'V', "version", false},       {'h', "help", false}};
 
 const General* find_letter(char letter) {
   for (const General& option : general_options) {
@@ -110,6 +110,7 @@ class Reader {
       case 'c': call_.config_file = value; break;
       case 't': call_.config_to_test = value; break;
       case 'd': call_.dry_run = true; break;
+      case 'p': call_.plan = true; break;
       case 'v': ++call_.verbose; break;
       case 'n': call_.variable = value; break;
       case 'P': call_.peer = value; break;

@@ -21,6 +21,7 @@ struct AdmCall {
   std::string peer;      // -P
   std::string variable;  // -n
   bool dry_run = false;
+  bool plan = false;
   unsigned verbose = 0;
   bool help = false;
   bool version = false;

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "adm/handlers.hpp"
+#include "adm/plan_command.hpp"
 #include "adm/verbs.hpp"
 #include "config/parser.hpp"
 
@@ -41,6 +42,7 @@ void print_help(std::FILE* out) {
              "  -c, --config-file FILE     instead of /etc/drbd.conf; - is standard input\n"
              "  -t, --config-to-test FILE  also check this file\n"
              "  -d, --dry-run              show the commands, run none\n"
+             "  -p, --plan                 say what would happen to data, do nothing\n"
              "  -v, --verbose              show the commands as they run\n"
              "  -n, --sh-varname NAME      with -d or -v: a line NAME=RESOURCE before each\n"
              "  -P, --peer HOST            which peer, where there are several\n"
@@ -67,6 +69,9 @@ std::string refusal(const AdmCall& call, const Verb* verb) {
   if (wants_target && call.targets.empty()) {
     return "USAGE: drbdadm " + call.verb +
            " {all|RESOURCE[/VOLUME]|minor-N}...\nNo resource names specified";
+  }
+  if (call.plan && !can_plan(call.verb)) {
+    return "drbdadm: there is no plan for '" + call.verb + "', only for what can harm data";
   }
   return {};
 }
@@ -177,6 +182,7 @@ int run_drbdadm(std::span<const std::string> words, Tools& tools, Console consol
   }
   StepRunner runner(tools, console, call.dry_run, call.verbose > 0, call.variable);
   const Context context{call, tools, runner, config, locals, host, console, path};
+  if (call.plan) return print_plans(context, targets.list);
   remember(context, targets.list);
   return run_verb(context, *verb, targets.list);
 }

@@ -139,6 +139,21 @@ std::vector<control::ResourceShow> LocalTools::running() {
   return std::move(*shown);
 }
 
+std::vector<ResourceStatus> LocalTools::status() {
+  control::Request request;
+  request.command = "status";
+  request.object = "all";
+  const Result<control::Reply> reply = client_.call(request, answer_deadline_ms);
+  if (!reply) return {};
+  Result<std::vector<ResourceStatus>> decoded = control::decode_status(reply->data);
+  if (!decoded) return {};
+  return std::move(*decoded);
+}
+
+metatool::DiskFacts LocalTools::look_at_disk(const config::LocalVolume& volume) {
+  return metatool::look_at_disk(volume.disk, volume.meta_disk, volume.meta_index);
+}
+
 int LocalTools::run_handler(const std::string& command,
                             const std::vector<std::pair<std::string, std::string>>& told) {
   for (const auto& [name, value] : told)

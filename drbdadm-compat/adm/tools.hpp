@@ -14,6 +14,7 @@
 #include "config/resolve.hpp"
 #include "control/client.hpp"
 #include "control/status_json.hpp"
+#include "metatool/disk_facts.hpp"
 
 namespace replicator::adm {
 
@@ -29,6 +30,9 @@ class Tools {
   virtual bool devices_wait() = 0;
   // The running configuration; nothing when no daemon runs.
   virtual std::vector<control::ResourceShow> running() = 0;
+  // How it is; likewise.
+  virtual std::vector<ResourceStatus> status() = 0;
+  virtual metatool::DiskFacts look_at_disk(const config::LocalVolume& volume) = 0;
   virtual config::HostFacts host() = 0;
   virtual config::Files& files() = 0;
   // Runs a handler's command with these additions to the environment; its exit code. 20 when it was
@@ -68,6 +72,8 @@ class LocalTools final : public Tools {
   std::string start_daemon() override;
   bool devices_wait() override;
   std::vector<control::ResourceShow> running() override;
+  std::vector<ResourceStatus> status() override;
+  metatool::DiskFacts look_at_disk(const config::LocalVolume& volume) override;
   config::HostFacts host() override;
   config::Files& files() override { return files_; }
   int run_handler(const std::string& command,

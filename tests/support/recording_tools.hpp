@@ -18,7 +18,9 @@ class RecordingTools final : public adm::Tools {
   MemoryFiles memory;
   config::HostFacts facts{"alfa", {"127.0.0.1", "10.77.0.1"}};
   std::vector<control::ResourceShow> shown;
-  std::map<std::string, int> codes;  // by the text of a step; 0 otherwise
+  std::vector<ResourceStatus> states;
+  std::map<std::string, metatool::DiskFacts> disks;  // by path
+  std::map<std::string, int> codes;                  // by the text of a step; 0 otherwise
   std::string start_problem;
   std::vector<std::string> ran;
   unsigned starts = 0;
@@ -40,6 +42,10 @@ class RecordingTools final : public adm::Tools {
   }
   bool devices_wait() override { return devices_left; }
   std::vector<control::ResourceShow> running() override { return shown; }
+  std::vector<ResourceStatus> status() override { return states; }
+  metatool::DiskFacts look_at_disk(const config::LocalVolume& volume) override {
+    return disks[volume.disk];
+  }
   config::HostFacts host() override { return facts; }
   config::Files& files() override { return memory; }
   int run_handler(const std::string& command,
