@@ -108,6 +108,7 @@ Task<std::unique_ptr<Attachment>> KernelDevices::attachment(io::BlockDevice& vol
     ublk::Options options;
     options.queues = options_.ublk_queues;
     options.depth = options_.ublk_depth;
+    options.survives = options_.ublk_recovery;
     options.features = ublk_features_;
     by_ublk =
         std::make_unique<ublk::UblkAttachment>(reactor_, *control_, volume, reactor_.buffers(),

@@ -27,6 +27,7 @@ struct KernelDeviceOptions {
   DeviceWish wish = DeviceWish::best;
   std::uint16_t ublk_queues = 1;
   std::uint16_t ublk_depth = 64;
+  bool ublk_recovery = true;  // users of a device wait when this daemon dies
 };
 
 class KernelDevices {

@@ -60,7 +60,7 @@ Task<Status> UblkAttachment::create() {
   wanted.depth = options_.depth;
   wanted.largest_request = request_bytes_max;
   wanted.id = no_id;
-  wanted.flags = device_flags(options_.features);
+  wanted.flags = device_flags(options_.features, options_.survives);
   wanted.servers_own = record.token;
   queues_ = std::make_unique<Queues>(reactor_, device_, pool_);
   const auto prepare = [this, &record, wanted, limits = device_.limits(), disk = backing_disk_] {

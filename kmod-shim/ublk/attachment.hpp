@@ -28,6 +28,7 @@ namespace replicator::shim::ublk {
 struct Options {
   std::uint16_t queues = 1;
   std::uint16_t depth = 64;  // requests in flight for each queue
+  bool survives = true;      // the end of this daemon
   std::uint64_t features = 0;
 };
 

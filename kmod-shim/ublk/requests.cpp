@@ -10,6 +10,7 @@ namespace replicator::shim::ublk {
 namespace {
 
 constexpr unsigned sector_shift = 9;
+constexpr std::uint64_t sectors_max = INT64_MAX >> sector_shift;
 constexpr std::uint64_t page_bytes = 4096;
 constexpr std::uint64_t needed =
     feature_user_recovery | feature_reissue | feature_encoded_commands | feature_user_copy;
@@ -22,9 +23,11 @@ std::uint8_t shift_of(std::uint64_t bytes) noexcept {
 
 bool serves_us(std::uint64_t features) noexcept { return (features & needed) == needed; }
 
-std::uint64_t device_flags(std::uint64_t features) noexcept {
-  return needed |
-         (features & (feature_update_size | feature_safe_stop | feature_no_partition_scan));
+std::uint64_t device_flags(std::uint64_t features, bool survives) noexcept {
+  const std::uint64_t always = feature_encoded_commands | feature_user_copy;
+  const std::uint64_t welcome = feature_update_size | feature_safe_stop | feature_no_partition_scan;
+  const std::uint64_t recovery = survives ? feature_user_recovery | feature_reissue : 0;
+  return always | recovery | (features & welcome);
 }
 
 Parameters parameters(const io::BlockLimits& limits, bool rotational) noexcept {
@@ -54,7 +57,7 @@ Action interpret(const Descriptor& request) noexcept {
     action.kind = Action::Kind::flush;
     return action;
   }
-  if (request.first_sector > (INT64_MAX >> sector_shift) - request.sectors) return action;
+  if (request.first_sector > sectors_max - request.sectors) return action;
   const std::uint64_t bytes = std::uint64_t{request.sectors} << sector_shift;
   const bool moves_data = operation == operation_read || operation == operation_write;
   if (bytes == 0 || (moves_data && bytes > request_bytes_max)) return action;

@@ -22,8 +22,9 @@ inline constexpr std::uint64_t zeroed_bytes_step = extent_bytes;
 
 // Whether the driver has what is needed, of its features.
 bool serves_us(std::uint64_t features) noexcept;
-// The flags of a new device.
-std::uint64_t device_flags(std::uint64_t features) noexcept;
+// The flags of a new device; `survives`: its users wait for another server when ours dies, instead
+// of seeing errors.
+std::uint64_t device_flags(std::uint64_t features, bool survives) noexcept;
 
 // What the kernel is told about a volume.
 Parameters parameters(const io::BlockLimits& limits, bool rotational) noexcept;

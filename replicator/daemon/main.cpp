@@ -30,6 +30,7 @@ using namespace replicator;
 constexpr const char* usage =
     "usage: polluxd [--foreground | --background] [--log-file FILE] [--verbose] "
     "[--kernel-devices=auto|ublk|fuse|none] [--ublk-queues N] [--ublk-queue-depth N] "
+    "[--no-ublk-recovery] "
     "[--usermode-helper PROGRAM] [--undo-directory DIRECTORY] "
     "[--generations-directory DIRECTORY] [--metrics-address ADDRESS:PORT]\n"
     "The replicator daemon. drbdadm starts it when it is needed. Options are also read from "
@@ -83,6 +84,7 @@ bool parse(const std::vector<std::string>& words, Arguments& arguments) {
     else if (word == "--foreground") arguments.background = false;
     else if (word == "--verbose") arguments.verbose = true;
     else if (parse_kernel_devices(word, arguments.kernel_devices)) continue;
+    else if (word == "--no-ublk-recovery") arguments.kernel_devices.ublk_recovery = false;
     else if (word == "--ublk-queues" && i + 1 < count &&
              parse_count(words[i + 1], shim::ublk_queues_max, arguments.kernel_devices.ublk_queues))
       ++i;
