@@ -76,6 +76,25 @@ std::string refusal(const AdmCall& call, const Verb* verb) {
   return {};
 }
 
+// A disk that would wait for one that is not here does not wait.
+void tell_of_lost_order(const Locals& locals, std::FILE* err) {
+  for (const config::LocalResource& local : locals) {
+    if (local.ignored()) continue;
+    for (const LocalVolume& volume : local.volumes) {
+      const config::Setting* after = volume.options.find("resync-after");
+      if (after == nullptr || after->value == "-1" ||
+          config::resync_after_minor(locals, after->value)) {
+        continue;
+      }
+      fmt::print(err,
+                 "{}: in resource {}:\n\tresource '{}' mentioned in 'resync-after' option is not "
+                 "known on this host.\n",
+                 config::text(after->place), local.name(), after->value);
+      break;
+    }
+  }
+}
+
 // "all" of nothing is more often a mistake than meant.
 std::string nothing_at_all(const Verb& verb, const AdmCall& call, const Targets& targets,
                            const Config& config, const std::string& node) {
@@ -168,6 +187,7 @@ int run_drbdadm(std::span<const std::string> words, Tools& tools, Console consol
   if (diagnostics.failed()) return diagnostics.exit_code();
   const config::HostFacts host = tools.host();
   const Locals locals = config::resolve(config, host, call.peer);
+  tell_of_lost_order(locals, console.err);
   if (verb->target == TargetKind::none && !call.targets.empty()) {
     fmt::print(console.err, "This command will ignore resource names!\n");
   }

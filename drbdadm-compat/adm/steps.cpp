@@ -27,7 +27,8 @@ control::OptionMap option_map(const Section& section, const Locals& all) {
     std::string value = setting.value;
     if (setting.name == "resync-after") {
       const auto minor = config::resync_after_minor(all, value);
-      if (minor) value = std::to_string(*minor);
+      if (!minor) continue;  // not on this host: nothing to wait for
+      value = std::to_string(*minor);
     }
     map[setting.name] = std::move(value);
   }
@@ -38,7 +39,8 @@ std::vector<std::string> option_words(const Section& section, const Locals& all)
   const control::OptionMap map = option_map(section, all);
   std::vector<std::string> words;
   for (const config::Setting& setting : section.settings) {
-    words.push_back("--" + setting.name + "=" + map.at(setting.name));
+    const auto found = map.find(setting.name);
+    if (found != map.end()) words.push_back("--" + setting.name + "=" + found->second);
   }
   return words;
 }

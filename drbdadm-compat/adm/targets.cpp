@@ -13,6 +13,14 @@ const LocalResource* find_resource(const Locals& locals, const std::string& name
   return nullptr;
 }
 
+bool is_stacked(const Locals& locals, const std::string& word) {
+  const std::string name = parse_target(word).resource;
+  for (const LocalResource& local : locals) {
+    if (local.stacked && local.name() == name) return true;
+  }
+  return false;
+}
+
 Target find_minor(const Locals& locals, std::uint32_t minor) {
   for (const LocalResource& local : locals) {
     if (local.ignored()) continue;
@@ -58,7 +66,10 @@ Targets select_targets(const std::vector<std::string>& words, const Locals& loca
     }
     const Target target = find(locals, word);
     if (target.resource == nullptr) {
-      targets.problem = "'" + word + "' not defined in your config (for this host).";
+      targets.problem =
+          is_stacked(locals, word)
+              ? "'" + word + "' is a stacked resource, and not available in normal mode."
+              : "'" + word + "' not defined in your config (for this host).";
       targets.list.clear();
       return targets;
     }

@@ -152,8 +152,11 @@ void check_resync_after(Config& config, Diagnostics& diagnostics) {
     drop(resource.sections);
     for (Volume& volume : resource.volumes)
       drop(volume.sections);
-    for (Connection& connection : resource.connections)
+    for (Connection& connection : resource.connections) {
       drop(connection.sections);
+      for (Volume& volume : connection.volumes)
+        drop(volume.sections);
+    }
     for (Host& host : resource.hosts) {
       drop(host.sections);
       for (Volume& volume : host.volumes)
@@ -193,9 +196,31 @@ void check_combinations(const Config& config, const Resource& resource, Diagnost
   }
 }
 
+// A stacked section is that of the hosts of the resource below.
+void name_stacked_hosts(Config& config, Diagnostics& diagnostics) {
+  for (Resource& resource : config.resources) {
+    for (Host& host : resource.hosts) {
+      if (host.stacked_on.empty()) continue;
+      const Resource* below = config.find(host.stacked_on);
+      if (below == nullptr || below == &resource) {
+        diagnostics.error(host.place, "in resource " + resource.name + ", stacked-on-top-of " +
+                                          host.stacked_on + " { ... }: resource '" +
+                                          host.stacked_on + "' not defined!");
+        continue;
+      }
+      for (const Host& lower : below->hosts) {
+        if (lower.stacked_on.empty()) {
+          host.names.insert(host.names.end(), lower.names.begin(), lower.names.end());
+        }
+      }
+    }
+  }
+}
+
 }  // namespace
 
 void check(Config& config, Diagnostics& diagnostics) {
+  name_stacked_hosts(config, diagnostics);
   Uniqueness addresses(diagnostics);
   Uniqueness minors(diagnostics);
   check_resync_after(config, diagnostics);

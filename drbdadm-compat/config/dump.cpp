@@ -123,6 +123,12 @@ void write_host(Writer& out, const Resource& resource, const Host& host) {
       head += " " + quoted(name);
   }
   out.open(head);
+  if (!host.stacked_on.empty()) {
+    std::string on = "# on";
+    for (const std::string& name : host.names)
+      on += " " + name;
+    out.line(on);
+  }
   write_section(out, "options", OptionSection::resource, host.sections.of(OptionSection::resource));
   write_section(out, "disk", OptionSection::disk, host.sections.of(OptionSection::disk));
   for (const Volume& volume : effective_volumes(resource, host))
@@ -156,6 +162,8 @@ void write_connection(Writer& out, const Connection& connection) {
     write_connection_hosts(out, path);
     out.close();
   }
+  for (const Volume& volume : connection.volumes)
+    write_volume(out, volume);
   write_sections(out, connection.sections);
   out.close();
 }
@@ -168,7 +176,8 @@ void write_resource(Writer& out, const LocalResource& local, const std::string& 
                     const Sections& sections) {
   const Resource& resource = *local.resource;
   out.line("# resource " + resource.name + " on " + node + ": " +
-           (local.ignored() ? "ignored" : "not ignored") + ", " + stacking(local));
+           (local.ignored() && !local.stacked ? "ignored" : "not ignored") + ", " +
+           stacking(local));
   out.line("# defined at " + text(Place{resource.file, resource.place.line}));
   out.open("resource " + quoted(resource.name));
   for (const Host& host : resource.hosts)

@@ -77,14 +77,14 @@ std::string address_element(const Address& address) {
       address.ip);
 }
 
-void write_volume(Writer& out, const Volume& volume) {
+void write_volume(Writer& out, const Volume& volume, bool stacked) {
   out.open("volume", attribute("vnr", std::to_string(volume.number)));
   write_sections(out, volume.sections);
   if (volume.device) {
     out.line(element("device", attribute("minor", std::to_string(volume.device->minor)),
                      volume.device->named ? volume.device->name : std::string()));
   }
-  if (volume.disk) out.line(element("disk", {}, *volume.disk));
+  if (volume.disk || stacked) out.line(element("disk", {}, volume.disk.value_or("")));
   const MetaDisk meta = volume.meta_disk.value_or(MetaDisk{"internal", {}});
   out.line(element("meta-disk",
                    meta.slot ? attribute("index", std::to_string(*meta.slot)) : std::string(),
@@ -96,12 +96,10 @@ void write_host(Writer& out, const Resource& resource, const Host& host) {
   std::string names;
   for (const std::string& name : host.names)
     names += (names.empty() ? "" : " ") + name;
-  out.open("host", host.floating
-                       ? attribute("floating", "1")
-                       : attribute("name", host.stacked_on.empty() ? names : host.stacked_on));
+  out.open("host", host.floating ? attribute("floating", "1") : attribute("name", names));
   write_sections(out, host.sections);
   for (const Volume& volume : effective_volumes(resource, host))
-    write_volume(out, volume);
+    write_volume(out, volume, !host.stacked_on.empty());
   if (host.address) out.line(address_element(*host.address));
   out.close("host");
 }
@@ -124,6 +122,11 @@ void write_connection(Writer& out, const Resource& resource, const Connection& c
     out.open("path");
     write_connection_hosts(out, resource, path);
     out.close("path");
+  }
+  for (const Volume& volume : connection.volumes) {
+    out.open("volume", attribute("vnr", std::to_string(volume.number)));
+    write_sections(out, volume.sections);
+    out.close("volume");
   }
   write_sections(out, connection.sections);
   out.close("connection");

@@ -78,7 +78,7 @@ struct Volume {
 struct Host {
   std::vector<std::string> names;
   bool floating = false;
-  std::string stacked_on;  // name of the lower resource
+  std::string stacked_on;  // name of the lower resource, whose hosts are `names` then
   Place place;
   std::vector<Volume> volumes;
   std::optional<Address> address;
@@ -99,7 +99,8 @@ struct Connection {
   bool mesh = false;  // connection-mesh: `hosts` without addresses
   std::vector<ConnectionHost> hosts;
   std::vector<std::vector<ConnectionHost>> paths;
-  Sections sections;  // net and disk
+  Sections sections;            // net and disk
+  std::vector<Volume> volumes;  // only their numbers and disk options
 };
 
 struct Resource {

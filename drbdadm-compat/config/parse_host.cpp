@@ -95,16 +95,25 @@ bool parse_path(ParseState& state, Connection& connection) {
   return true;
 }
 
-// `volume N { disk { … } }`: with two hosts its options are those of the connection.
+// `volume N { disk { … } }`: what concerns the resync of one volume with this peer.
 bool parse_peer_volume(ParseState& state, const std::string& owner, Connection& connection) {
   state.advance();
-  std::uint32_t number = 0;
-  if (!state.take_number(number, "volume", 0, 65534) || !state.take('{')) return false;
+  Volume volume;
+  volume.place = state.place();
+  if (!state.take_number(volume.number, "volume", 0, 65534) || !state.take('{')) return false;
   while (!state.token.is('}')) {
     if (!state.token.is_keyword("disk")) return state.expected({"disk"});
-    if (!parse_section(state, owner, connection.sections)) return false;
+    if (!parse_section(state, owner + ", volume " + std::to_string(volume.number),
+                       volume.sections)) {
+      return false;
+    }
   }
   state.advance();
+  if (find_volume(connection.volumes, volume.number) != nullptr) {
+    state.context.diagnostics.error(
+        volume.place, owner + ": volume " + std::to_string(volume.number) + " is given twice");
+  }
+  connection.volumes.push_back(std::move(volume));
   return true;
 }
 

@@ -96,6 +96,7 @@ void apply_connection(const Connection& connection, LocalResource& local) {
   Section disk = connection.sections.of(OptionSection::disk);
   disk.inherit(local.disk);
   local.disk = std::move(disk);
+  local.peer_volumes = connection.volumes;
 }
 
 Section merged(const Config& config, const Resource& resource, OptionSection kind) {
@@ -131,7 +132,9 @@ LocalVolume local_volume(const Volume& volume, const LocalResource& local) {
   const MetaDisk meta = volume.meta_disk.value_or(MetaDisk{"internal", {}});
   result.meta_index = meta_index(meta);
   result.meta_disk = meta.internal() ? result.disk : meta.device;
-  result.options = volume.sections.of(OptionSection::disk);
+  const Volume* with_peer = find_volume(local.peer_volumes, volume.number);
+  if (with_peer != nullptr) result.options = with_peer->sections.of(OptionSection::disk);
+  result.options.inherit(volume.sections.of(OptionSection::disk));
   result.options.inherit(local.here->sections.of(OptionSection::disk));
   result.options.inherit(local.disk);
   return result;
@@ -147,8 +150,8 @@ LocalResource resolve_one(const Config& config, const Resource& resource, const 
   local.startup = merged(config, resource, OptionSection::startup);
   local.handlers = merged(config, resource, OptionSection::handlers);
   local.options = merged(config, resource, OptionSection::resource);
-  for (const Host& host : resource.hosts)
-    local.stacked |= !host.stacked_on.empty();
+  local.stacked = local.here != nullptr && !local.here->stacked_on.empty();
+  if (local.stacked) local.here = nullptr;
   if (local.here == nullptr) return local;
   Section options = local.here->sections.of(OptionSection::resource);
   options.inherit(local.options);
@@ -251,7 +254,6 @@ std::optional<Address> address_of(const Resource& resource, std::string_view hos
 }
 
 std::string unusable_because(const LocalResource& local) {
-  if (local.stacked) return "stacked resources are not supported";
   if (local.resource->has_proxy || local.here->has_proxy ||
       (local.peer != nullptr && local.peer->has_proxy)) {
     return "it uses a proxy, which is not supported";

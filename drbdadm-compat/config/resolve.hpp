@@ -40,7 +40,7 @@ struct LocalResource {
   const Resource* resource = nullptr;
   const Host* here = nullptr;  // null: no section for this host, or told to ignore it
   const Host* peer = nullptr;
-  bool stacked = false;
+  bool stacked = false;  // this host's section is; `here` is null then
   std::string peer_name;
   std::optional<Address> local_address;
   std::optional<Address> peer_address;
@@ -50,6 +50,8 @@ struct LocalResource {
   Section disk;
   Section startup;
   Section handlers;
+  // Of the connection to the peer, for one volume each.
+  std::vector<Volume> peer_volumes;
 
   [[nodiscard]] const std::string& name() const noexcept { return resource->name; }
   [[nodiscard]] bool ignored() const noexcept { return here == nullptr; }

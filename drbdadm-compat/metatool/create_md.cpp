@@ -226,7 +226,9 @@ int create_md(Session& session) {
   if (in_place == InPlace::unreadable) return exit_failed;
   const bool occupied = in_place != InPlace::nothing;
   const std::optional<LastKnown> displaced = occupied ? std::nullopt : find_displaced(session);
-  if (displaced && session.console.confirm("Move internal meta data from last-known position?\n")) {
+  // Who forces it wants new ones; check-resize moves the old without a question.
+  if (displaced && !session.call.force &&
+      session.console.confirm("Move internal meta data from last-known position?\n")) {
     return move_to_the_end(session, *displaced);
   }
   code = check_existing_data(session, layout, occupied);

@@ -62,6 +62,10 @@ def without_invented(text, source):
     return re.sub(r"^global \{\n\}\n\n", "", text, flags=re.M)
 
 
+def without_trailing(text):
+    return re.sub(r" +$", "", text, flags=re.M)
+
+
 def without_volume_options(text):
     """The options of a volume, and a minor's name that 8.4 takes from elsewhere."""
     return re.sub(r"^ {12}disk \{\n(?: {16}.*\n)* {12}\}\n", "", text, flags=re.M)
@@ -88,7 +92,7 @@ def compare_dumps(name, path, node, source):
     code, theirs, _ = run(OF_84, node, "-c", path, "dump")
     if code == 0:
         ours = run(OURS, node, "-c", path, "dump")[1]
-        differ(f"{name} on {node}: dump", without_invented(theirs, source),
+        differ(f"{name} on {node}: dump", without_trailing(without_invented(theirs, source)),
                without_volume_options(without_invented(ours, source)))
         theirs = run(OF_84, node, "-c", path, "dump-xml")[1]
         ours = run(OURS, node, "-c", path, "dump-xml")[1]
@@ -126,7 +130,10 @@ def places_gone(text):
 
 
 def without_ghosts(xml):
-    """8.4 shows the name of a device that another section gave to another minor."""
+    """8.4 shows the name of a device that another section gave to another minor, and what a stacked resource lies on;
+    9 an address that is not there."""
+    xml = re.sub(r"<disk>/dev/drbd\d+</disk>", "<disk></disk>", xml)
+    xml = re.sub(r'^ *<address family="\(null\)".*\n', "", xml, flags=re.M)
     xml = re.sub(r"^((?: *<option .*\n)*)( *<option name=.become-primary-on.*\n)", r"\2\1", xml, flags=re.M)
     return re.sub(r'<device minor="(\d+)">[^<]*</device>', r'<device minor="\1"/>', xml)
 
@@ -227,7 +234,7 @@ def main():
             for other in os.listdir(directory):
                 with open(os.path.join(directory, other), encoding="utf-8") as file:
                     source += file.read()
-        for node in NODES:
+        for node in (*NODES, "charlie") if "third" in name else NODES:
             compare_dumps(name, path, node, source)
             compare_verbs(name, path, node)
     compare_refusals(os.path.join(os.environ["FIXTURES"], "style-84.conf"))

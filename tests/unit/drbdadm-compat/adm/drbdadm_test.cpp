@@ -278,6 +278,37 @@ TEST_F(Drbdadm, ConnectsOnlyFromAnAddressThatIsHere) {
   EXPECT_EQ(run({"connect", "r0"}).code, 0);
 }
 
+TEST_F(Drbdadm, WhatIsNotHereIsNotWaitedFor) {
+  std::string text = two_resources;
+  text.replace(text.find("resync-rate 10M;"), 16, "resync-rate 10M; resync-after web/7;");
+  tools.memory.files["/etc/drbd.conf"] = text;
+  const AdmRun result = run({"attach", "r0"});
+  EXPECT_EQ(result.code, 0);
+  EXPECT_EQ(tools.ran.back(), "drbdsetup attach 0 /dev/vdb /dev/vdb internal --resync-rate=10M");
+  EXPECT_EQ(result.err,
+            "/etc/drbd.conf:4: in resource r0:\n\tresource 'web/7' mentioned in 'resync-after' "
+            "option is not known on this host.\n");
+}
+
+TEST_F(Drbdadm, AStackedResourceIsLeftAlone) {
+  tools.memory.files["/etc/drbd.conf"] = std::string(two_resources) + R"(
+resource far {
+  stacked-on-top-of r0 { device /dev/drbd20; address 10.9.0.1:7800; }
+  on charlie { device /dev/drbd20; disk /dev/x; meta-disk internal; address 10.9.0.3:7800; }
+}
+)";
+  EXPECT_EQ(run({"sh-resources"}).out, "r0 web\n");
+  const AdmRun refused = run({"up", "far"});
+  EXPECT_EQ(refused.code, 1);
+  EXPECT_EQ(refused.err, "'far' is a stacked resource, and not available in normal mode.\n");
+  // For the third node it is a resource like others.
+  tools.facts = {"charlie", {"10.9.0.3"}};
+  EXPECT_EQ(run({"connect", "far"}).code, 0);
+  EXPECT_EQ(tools.ran.back(),
+            "drbdsetup connect far ipv4:10.9.0.3:7800 ipv4:10.9.0.1:7800 --_name=alfa "
+            "--protocol=C");
+}
+
 TEST_F(Drbdadm, EachStepIsAnnouncedWithItsResource) {
   const AdmRun result = run({"-d", "-n", "X", "primary", "web"});
   EXPECT_EQ(result.out, "X=web\ndrbdsetup primary 10\nX=web\ndrbdsetup primary 11\n");

@@ -165,6 +165,28 @@ TEST(Resolve, ConnectionsGiveAddressesAndOptions) {
   EXPECT_EQ(loaded.locals[1].local_address->endpoint(), "10.0.0.1:7002");
 }
 
+TEST(Resolve, AConnectionHasOptionsForOneVolume) {
+  const Loaded loaded = load_text(R"(
+resource r {
+  disk { c-plan-ahead 5; c-max-rate 1M; }
+  volume 0 { device minor 1; disk a; meta-disk internal; disk { c-plan-ahead 6; } }
+  volume 1 { device minor 2; disk b; meta-disk internal; }
+  on alpha { address 10.0.0.1:1; }
+  on bravo { address 10.0.0.2:1; }
+  connection {
+    host alpha; host bravo;
+    disk { c-max-rate 2M; }
+    volume 0 { disk { c-plan-ahead 7; } }
+  }
+}
+)");
+  EXPECT_EQ(loaded.problems, "");
+  const LocalResource& local = loaded.locals[0];
+  EXPECT_EQ(local.volumes[0].options.find("c-plan-ahead")->value, "7");
+  EXPECT_EQ(local.volumes[1].options.find("c-plan-ahead")->value, "5");
+  EXPECT_EQ(local.volumes[1].options.find("c-max-rate")->value, "2M");
+}
+
 TEST(Resolve, SelectsTheHost) {
   EXPECT_TRUE(same_host("alpha", "ALPHA"));
   EXPECT_TRUE(same_host("alpha", "alpha.example.com"));
