@@ -31,10 +31,6 @@ bool older(const Version& a, const Version& b) {
   return std::pair(a.admin_epoch, a.epoch) < std::pair(b.admin_epoch, b.epoch);
 }
 
-bool changes_role(const std::string& task) {
-  return policy::any_of(task, {"start", "stop", "promote", "demote", "migrate_to", "migrate_from"});
-}
-
 bool lists(const Element& body, const std::string& node, const std::string& join) {
   return std::any_of(body.children.begin(), body.children.end(), [&](const Element& member) {
     return member.value("uname") == node && member.value("join") == join;
@@ -102,10 +98,12 @@ void Controller::node_lost(const std::string& node, bool left, Instant now) {
   if (find_node_state(cib_, node) == nullptr) return;
   log(left ? Severity::info : Severity::warning, fmt::format("Node {} is lost", node));
   Element& state = node_state(cib_, node);
-  const bool leaves = left || state.value("expected") == "down";
+  // Who was heard and never joined did not say what runs there: silence is no goodbye (H2).
+  const bool leaves = left || duty_->dismissed.contains(node);
   duty_->joined.erase(node);
   duty_->awaited.erase(node);
   duty_->fenced.erase(node);
+  duty_->dismissed.erase(node);
   wipe_transient(state);
   if (leaves) wipe_histories(state);
   set_standing(state, {false, false, "down", leaves ? "down" : "member"});
@@ -125,6 +123,7 @@ void Controller::node_restarted(const std::string& node, Instant now) {
   duty_->joined.erase(node);
   duty_->awaited.erase(node);
   duty_->fenced.erase(node);
+  duty_->dismissed.erase(node);
   wipe_transient(node_state(cib_, node));
   steps_of_lost_node(node, now);
   refresh_standing();
@@ -305,11 +304,8 @@ void Controller::on_operation(const Element& body) {
     return forget(*operation);
   if (changes_role(operation->task)) {
     // Whoever plans next must know that something is under way.
-    Outcome pending;
-    pending.execution = Execution::pending;
-    pending.result = 193;
-    pending.when = wall_();
-    put_record(own_history_, *operation, record_of(*operation, pending, -1));
+    drop_monitors(own_history_, operation->resource);
+    put_record(own_history_, *operation, pending_record(*operation, wall_()));
   }
   orders_.operations.push_back(std::move(*operation));
 }
@@ -384,6 +380,8 @@ void Controller::shut_down(Instant now) {
   leave_at_ = now + leave_patience;
   if (config_.voter || (dc_.empty() && own_history_.children.empty())) {
     left_ = orders_.leave = true;
+    // Nobody has asked yet what an earlier life may have left running here.
+    orders_.in_peace = config_.voter || joined_ever_;
     return;
   }
   own_attributes_["shutdown"] = std::to_string(wall_());

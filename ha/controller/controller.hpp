@@ -84,7 +84,9 @@ struct Orders {
   std::vector<FenceOrder> fencings;
   std::vector<StoreOrder> stores;
   std::vector<Answer> answers;
-  bool leave = false;   // in peace
+  bool leave = false;
+  bool in_peace =
+      true;             // nothing runs here, for all that is known; else the others are not told so
   bool fenced = false;  // others took this node for lost: nothing may go on here
   [[nodiscard]] bool empty() const noexcept {
     return log.empty() && messages.empty() && operations.empty() && fencings.empty() &&
@@ -143,7 +145,8 @@ class Controller {
   struct PendingEdit {
     Origin origin;
     config::Edit edit;
-    Element result;  // while it is being stored
+    std::optional<Element> attribute;  // instead of the edit, which is made when it is its turn
+    Element result;                    // while it is being stored
   };
   struct Fencing {
     int step = 0;
@@ -154,6 +157,7 @@ class Controller {
   struct Duty {
     std::map<std::string, std::string> joined;  // with what they joined by
     std::set<std::string> fenced;               // and still heard
+    std::set<std::string> dismissed;            // empty, and told that they may leave
     // Nodes that are there and have not joined: until when nothing is planned without them.
     std::map<std::string, Instant> awaited;
     Instant integrate_until;
@@ -200,6 +204,7 @@ class Controller {
   void clean_up(const Origin& origin, const Element& what);
   void confirm(const Origin& origin, const std::string& node, Instant now);
   void push_edit(Origin origin, config::Edit edit, Instant now);
+  [[nodiscard]] Result<config::Edit> attribute_edit(const Element& what) const;
   void next_edit(Instant now);
   void edit_stored(const Status& status, Instant now);
 

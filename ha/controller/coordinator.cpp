@@ -105,6 +105,7 @@ void Controller::on_join(const std::string& from, const Element& body, Instant n
   // What was said to it before may have been lost on it.
   if (duty_->joined.contains(from)) steps_of_lost_node(from, now);
   duty_->joined[from] = body.value("join");
+  duty_->dismissed.erase(from);
   duty_->awaited.erase(from);
   refresh_standing();
   duty_->next_announcement = now;
@@ -129,11 +130,16 @@ void Controller::check_ready(Instant now) {
 }
 
 // A node that comes back from a partition may coordinate as well, and plan at this very moment:
-// nothing is planned before one of the two has given up.
+// nothing is planned before one of the two has given up. And where only the manager has restarted,
+// what it had started runs on: the new one has to be asked first (H10).
 bool Controller::awaits_joins(Instant now) {
   bool awaits = false;
   for (const auto& [node, member] : view_.others) {
-    if (member.voter || !member.active || !present(node) || duty_->joined.contains(node)) continue;
+    if (member.voter || !present(node) || duty_->joined.contains(node)) continue;
+    const Element* state = find_node_state(cib_, node);
+    const Element* lrm = state == nullptr ? nullptr : state->child("lrm");
+    const Element* histories = lrm == nullptr ? nullptr : lrm->child("lrm_resources");
+    if (!member.active && (histories == nullptr || !any_active(*histories))) continue;
     const auto awaited = duty_->awaited.emplace(node, now + config_.join_patience).first;
     if (awaited->second == Instant::never()) continue;  // in vain
     if (now < awaited->second) {
@@ -355,6 +361,7 @@ void Controller::begin(const Step& step, Instant now) {
   if (step.kind == StepKind::shut_down) {
     log(Severity::info, fmt::format("Node {} is empty and may leave", step.node));
     node_state(cib_, step.node).set("expected", "down");
+    duty_->dismissed.insert(step.node);
     changed();
     duty_->next_copy = now;
     copy(now);
@@ -363,6 +370,12 @@ void Controller::begin(const Step& step, Instant now) {
     return;
   }
   log(Severity::info, fmt::format("Initiating {} on {}", step.name, step.node));
+  if (changes_role(step.operation.task)) {
+    // Should the answer never come: it may have been done.
+    put_record(histories_of(node_state(cib_, step.node)), step.operation,
+               pending_record(step.operation, wall_()));
+    changed();
+  }
   send(step.node, "operate", {"operate", {{"term", text_of(term_)}}, {to_xml(step.operation)}, {}});
 }
 

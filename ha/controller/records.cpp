@@ -105,6 +105,18 @@ Element record_of(const Operation& operation, const Outcome& outcome, int call) 
           {}};
 }
 
+Element pending_record(const Operation& operation, Seconds now) {
+  Outcome pending;
+  pending.execution = Execution::pending;
+  pending.result = 193;
+  pending.when = now;
+  return record_of(operation, pending, -1);
+}
+
+bool changes_role(const std::string& task) {
+  return policy::any_of(task, {"start", "stop", "promote", "demote", "migrate_to", "migrate_from"});
+}
+
 void put_record(Element& resources, const Operation& operation, const Element& record) {
   Element& history = history_of(resources, operation);
   put(history, record);
@@ -123,6 +135,15 @@ void drop_record(Element& resources, const Operation& canceled) {
   const std::string id =
       policy::operation_key(canceled.resource, canceled.canceled_task, canceled.interval);
   std::erase_if(history->children, [&](const Element& record) { return record.id() == id; });
+}
+
+void drop_monitors(Element& resources, const std::string& resource) {
+  Element* history = find_history(resources, resource);
+  if (history == nullptr) return;
+  std::erase_if(history->children, [&](const Element& record) {
+    return record.value("operation") == "monitor" && record.value("interval") != "0" &&
+           record.id() != policy::operation_key(resource, "last_failure");
+  });
 }
 
 void drop_resource(Element& resources, std::string_view resource) {

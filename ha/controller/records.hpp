@@ -11,11 +11,16 @@ namespace ha::controller {
 
 // The record of an operation that has ended; of one that has begun when the outcome is pending.
 [[nodiscard]] Element record_of(const Operation& operation, const Outcome& outcome, int call);
+[[nodiscard]] Element pending_record(const Operation& operation, Seconds now);
+// An operation that may change what the resource does on the node.
+[[nodiscard]] bool changes_role(const std::string& task);
 // Puts it into the history of its resource, which is made when there is none, in place of the one
 // that it follows.
 void put_record(Element& resources, const Operation& operation, const Element& record);
 // What was said of a monitor that is no longer done.
 void drop_record(Element& resources, const Operation& canceled);
+// Its monitors ended, as something else began.
+void drop_monitors(Element& resources, const std::string& resource);
 // The resource is forgotten there: it will be asked again.
 void drop_resource(Element& resources, std::string_view resource);
 // Its failures are.

@@ -120,6 +120,15 @@ void Controller::set_attribute(const Origin& origin, const Element& what, Instan
     return answer(origin, Fault::none, "");
   }
   // For ever: part of the configuration.
+  duty_->edits.push_back({origin, {}, what, {}});
+  next_edit(now);
+}
+
+// The configuration as it is now, with the attribute: what others changed meanwhile stays (H17).
+Result<config::Edit> Controller::attribute_edit(const Element& what) const {
+  const std::string node = membership::lower_case(what.value("node"));
+  const std::string* value = what.get("value");
+  const std::string_view name = what.value("name");
   Element configuration = *cib_.child("configuration");
   if (node.empty()) {
     config::set_pair(config::pairs_of(configuration.child_or_new("crm_config"),
@@ -131,12 +140,12 @@ void Controller::set_attribute(const Origin& origin, const Element& what, Instan
         nodes.children.begin(), nodes.children.end(),
         [&](const Element& entry) { return policy::same(entry.value("uname"), node); });
     if (found == nodes.children.end())
-      return answer(origin, Fault::not_found, "No such device or address");
+      return failure(Fault::not_found, "No such device or address");
     config::set_pair(
         config::pairs_of(*found, "instance_attributes", "nodes-" + std::string(found->id())), name,
         value);
   }
-  push_edit(origin, {config::EditKind::replace, "", std::move(configuration), false}, now);
+  return config::Edit{config::EditKind::replace, "", std::move(configuration), false};
 }
 
 // Somebody made sure that the node is off (H4).
@@ -203,7 +212,7 @@ void Controller::clean_up(const Origin& origin, const Element& what) {
 // --- Changes of the configuration ---------------------------------------------------------------
 
 void Controller::push_edit(Origin origin, config::Edit edit, Instant now) {
-  duty_->edits.push_back({std::move(origin), std::move(edit), {}});
+  duty_->edits.push_back({std::move(origin), std::move(edit), {}, {}});
   next_edit(now);
 }
 
@@ -211,7 +220,10 @@ void Controller::push_edit(Origin origin, config::Edit edit, Instant now) {
 void Controller::next_edit(Instant now) {
   while (!duty_->storing && !duty_->edits.empty()) {
     PendingEdit& pending = duty_->edits.front();
-    Result<Element> result = config::apply(cib_, pending.edit);
+    Result<config::Edit> edit = pending.attribute ? attribute_edit(*pending.attribute)
+                                                  : Result<config::Edit>(std::move(pending.edit));
+    Result<Element> result =
+        edit ? config::apply(cib_, *edit) : Result<Element>(tl::unexpected(edit.error()));
     if (!result) {
       answer(pending.origin, result.error().fault(), result.error().where());
       duty_->edits.pop_front();

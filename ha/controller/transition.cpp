@@ -25,9 +25,19 @@ Transition::Transition(policy::Cluster& cluster, int number, std::string uuid)
     add(cluster, *action);
   for (const auto& [id, step] : steps_)
     waiting_.insert(id);
-  // What is not part of the plan need not be waited for.
-  for (auto& [id, step] : steps_)
-    std::erase_if(step.after, [&](int other) { return !steps_.contains(other); });
+  leave_after_probes();
+}
+
+// What was forgotten about a node may run there: it does not leave before that is known (H10).
+void Transition::leave_after_probes() {
+  for (auto& [id, leaving] : steps_) {
+    if (leaving.kind != StepKind::shut_down) continue;
+    for (const auto& [other, step] : steps_) {
+      const bool probe = step.kind == StepKind::operate && step.operation.task == "monitor" &&
+                         step.operation.interval == 0;
+      if (probe && step.node == leaving.node) leaving.after.push_back(other);
+    }
+  }
 }
 
 void Transition::add(policy::Cluster& cluster, const Action& action) {
@@ -38,6 +48,7 @@ void Transition::add(policy::Cluster& cluster, const Action& action) {
   step.urgent = action.is(policy::act::pseudo) || action.priority >= policy::infinity;
   if (action.node != nullptr) step.node = action.node->name;
   for (const policy::Link& link : action.before) {
+    // What is not part of the plan, as it can't be done, is never done: neither is this step (H5).
     if (link.used) step.after.push_back(link.action->id);
   }
   if (step.kind == StepKind::operate) {

@@ -54,6 +54,7 @@ class Transition {
  private:
   [[nodiscard]] bool ready(const Step& step) const;
   void add(policy::Cluster& cluster, const policy::Action& action);
+  void leave_after_probes();
 
   int number_;
   std::string uuid_;

@@ -40,7 +40,8 @@ controller::View Attendance::view() const {
   for (const std::string& node : membership_.present()) {
     if (node == membership_.config().own_name) continue;
     const Result<NodeStatus> status = membership_.status(node);
-    view.others[node] = {status && *status == NodeStatus::active, membership_.is_voter(node)};
+    // One that was just heard again may be doing anything; one that has just begun says so.
+    view.others[node] = {status && *status != NodeStatus::up, membership_.is_voter(node)};
   }
   return view;
 }

@@ -207,7 +207,7 @@ void Cluster::carry() {
       answers_[client] = std::move(answer);
     }
     answered_.notify_all();
-    if (orders.leave) hooks_.leave();
+    if (orders.leave) hooks_.leave(orders.in_peace);
   }
   carrying_ = false;
   hooks_.flush();

@@ -34,9 +34,9 @@ class Cluster final : executor::Runner {
   // What is asked of the rest of the daemon.
   struct Hooks {
     std::function<void(membership::Message)> send;
-    std::function<void()> flush;   // what was sent goes out
-    std::function<void()> leave;   // everything is stopped here
-    std::function<void()> fenced;  // everything is to end at once
+    std::function<void()> flush;      // what was sent goes out
+    std::function<void(bool)> leave;  // everything is stopped here; true: for certain
+    std::function<void()> fenced;     // everything is to end at once
   };
 
   Cluster(replicator::uring::Reactor& reactor, ClusterOptions options,

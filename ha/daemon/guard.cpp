@@ -70,7 +70,7 @@ bool Guard::may_take_over(const std::string& node) const {
 }
 
 void Guard::feed(bool holds) {
-  const bool hungry = cut_off() && holds;
+  const bool hungry = ended() && holds;
   if (!hungry) watchdog_.pet();
   if (!hungry && hooks_.fed) hooks_.fed();
   if (hungry && !hungry_ && watchdog_.armed())
@@ -93,12 +93,13 @@ void Guard::look() {
                  backed ? "The lease is confirmed"
                         : "The lease has ended: nobody confirms that this node is heard");
     }
+    if (backed && !was_backed_) settled_at_ = now + keeper_->lease();
     was_backed_ = backed;
     stopped_ = cut_off() && !holds;
     hooks_.looked();
   }
   feed(holds);
-  if (!cut_off() || !holds || now < keeper_->stop_by()) return;
+  if (!ended() || !holds || now < keeper_->stop_by()) return;
   if (!overdue_) {
     overdue_ = true;
     hooks_.log(Severity::error,

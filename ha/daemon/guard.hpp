@@ -40,11 +40,14 @@ class Guard {
   void disarm() noexcept { watchdog_.disarm(); }
 
   [[nodiscard]] bool leased() const noexcept { return keeper_.has_value(); }
-  // There is a lease, and it has ended.
-  [[nodiscard]] bool cut_off() const noexcept { return leased() && !voter_ && !keeper_->backed(); }
+  // There is a lease, and it has ended; or it has just begun, and not all who are there were heard.
+  [[nodiscard]] bool cut_off() const noexcept {
+    return ended() || (leased() && !voter_ && clock_.now() < settled_at_);
+  }
   [[nodiscard]] bool may_take_over(const std::string& node) const;
 
  private:
+  [[nodiscard]] bool ended() const noexcept { return leased() && !voter_ && !keeper_->backed(); }
   void look();
   void feed(bool holds);
   replicator::Task<void> follow_clock();
@@ -60,6 +63,7 @@ class Guard {
   std::optional<membership::Arbiter> arbiter_;
   Watchdog watchdog_;
   bool was_backed_ = false;
+  Instant settled_at_;
   // Everything stopped since the lease ended; until there is one again nothing can begin.
   bool stopped_ = false;
   bool hungry_ = false;

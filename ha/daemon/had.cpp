@@ -147,7 +147,7 @@ std::unique_ptr<Cluster> Had::make_cluster() {
       log_.write(Severity::error, "a message is too long and was not sent");
   };
   hooks.flush = [this] { flow_.flush(); };
-  hooks.leave = [this] { tasks_.start(say_goodbye()); };
+  hooks.leave = [this](bool in_peace) { tasks_.start(say_goodbye(in_peace)); };
   hooks.fenced = [this] { end_at_once(); };
   return std::make_unique<Cluster>(reactor_, std::move(options), configuration_, std::move(hooks),
                                    log_);
@@ -374,7 +374,7 @@ void Had::carry_orders() {
       works_.push_back(std::move(work));
     if (!works_.empty()) work_came_.notify_all();
     if (orders.new_start) begin_new_generation();
-    if (orders.gone) tasks_.start(say_goodbye());
+    if (orders.gone) tasks_.start(say_goodbye(true));
     const bool quiet = orders.messages.empty() && orders.works.empty() && orders.log.empty() &&
                        !orders.new_start && !orders.gone;
     if (quiet) break;
@@ -524,14 +524,14 @@ void Had::shut_down() {
   log_.write(Severity::info, fmt::format("Heartbeat shutdown in progress. ({})", getpid()));
   if (cluster_) cluster_->shut_down();
   else if (managing_) takeover_.shut_down(now());
-  else if (!leaving_) tasks_.start(say_goodbye());
+  else if (!leaving_) tasks_.start(say_goodbye(true));
   after_change();
 }
 
-Task<void> Had::say_goodbye() {
+Task<void> Had::say_goodbye(bool in_peace) {
   if (leaving_) co_return;
   leaving_ = true;
-  membership_.leave(now());
+  if (in_peace) membership_.leave(now());
   flow_.flush();
   io::Op op;
   reactor_.world().clock.sleep(op, goodbye_time);

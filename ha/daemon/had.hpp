@@ -82,7 +82,7 @@ class Had final : replicator::control::CommandHandler, haresources::Agents {
   replicator::Task<void> work_loop();
   replicator::Task<void> keep_house();
   replicator::Task<void> look_after_resources();
-  replicator::Task<void> say_goodbye();
+  replicator::Task<void> say_goodbye(bool in_peace);
   void reload_keys();
   replicator::Task<haresources::ActionResult> run(const haresources::Resource& resource,
                                                   haresources::Action action) override;

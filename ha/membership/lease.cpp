@@ -37,9 +37,11 @@ std::optional<Instant> lease_end(const LeaseView& view, Duration lease) {
     if (other.heard) last_heard = std::max(last_heard.value_or(*other.heard), *other.heard);
   }
   // A ping node speaks for this one only while the other one is silent: who hears it, and is not
-  // heard, will be taken for dead.
+  // heard, will be taken for dead. And not at once: when a cable is plugged in again its answer may
+  // come before the other one's heartbeat.
   const bool one_way = last_heard && view.ping && *last_heard + lease / 2 > *view.ping;
-  if (view.others.size() == 1 && view.ping && !one_way) ends.push_back(*view.ping + lease);
+  const bool lasting = view.ping && view.ping_since + lease <= *view.ping;
+  if (view.others.size() == 1 && lasting && !one_way) ends.push_back(*view.ping + lease);
   if (ends.size() < needed) return std::nullopt;
   std::sort(ends.begin(), ends.end(), [](Instant a, Instant b) { return b < a; });
   return ends[needed - 1];
@@ -56,8 +58,11 @@ bool may_take_over(const LeaseView& view, const std::string& node, Duration leas
         !says.excluded.contains(view.own_name))
       return true;
   }
-  // Else it is the deadtime that says it.
-  return !voters;
+  if (voters) return false;
+  // Else it is the deadtime that says it; of two, a ping node may speak for one that is heard and
+  // does not hear.
+  const auto other = view.others.find(node);
+  return other == view.others.end() || view.others.size() > 1 || !other->second.alive;
 }
 
 void LeaseKeeper::look(const LeaseView& view, Instant now) {

@@ -41,7 +41,8 @@ struct Standing {
 struct LeaseView {
   std::string own_name;
   std::map<std::string, Standing> others;
-  std::optional<Instant> ping;  // the last answer of any ping node
+  std::optional<Instant> ping;  // the last answer of any ping node …
+  Instant ping_since;           // … and the first of those without a gap between
 };
 
 // The longest that may pass from the last confirmation until everything has stopped, as another
@@ -50,7 +51,7 @@ Duration worst_case(Duration lease, Duration stop, Duration keepalive) noexcept;
 
 // The end of the lease as far as is known now; nothing: nobody confirms this node.
 std::optional<Instant> lease_end(const LeaseView& view, Duration lease);
-// Of a node that is not heard any more.
+// Of a node that is not heard any more, or does not hear this one.
 bool may_take_over(const LeaseView& view, const std::string& node, Duration lease, Instant now);
 
 // This node's own lease, from one look to the next.

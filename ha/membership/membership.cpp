@@ -441,6 +441,8 @@ void Membership::ping_answered(std::size_t ping_node, Instant now) {
   ensure(ping_node < config_.ping_nodes.size());
   const std::string& name = config_.ping_nodes[ping_node];
   Peer& ping = pings_.find(name)->second;
+  const bool gap = !ping.watch.ever_heard() || ping.watch.heard_at() + config_.lease / 2 < now;
+  if (gap) ping.answers_since = now;
   const NodeWatch::Heard heard = ping.watch.heard(0, true, now, times_of(ping));
   if (!heard.link_came_up) return;
   ping.status = NodeStatus::ping;

@@ -136,6 +136,7 @@ class Membership {
     bool deaf = false;  // it says that it does not hear this node
     Statement statement;
     std::optional<Instant> confirmed;
+    Instant answers_since;  // of a ping node: without a gap
     std::uint64_t acknowledged = 0;
     std::uint64_t missed = 0;  // the first number of the gap that the log knows
     // The highest number heard, at all and over each link: what is not above it may be a replay.

@@ -121,7 +121,9 @@ LeaseView Membership::lease_view() const {
   }
   for (const auto& [name, ping] : pings_) {
     if (!ping.watch.ever_heard()) continue;
-    view.ping = std::max(view.ping.value_or(ping.watch.heard_at()), ping.watch.heard_at());
+    if (view.ping && *view.ping >= ping.watch.heard_at()) continue;
+    view.ping = ping.watch.heard_at();
+    view.ping_since = ping.answers_since;
   }
   return view;
 }
