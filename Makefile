@@ -179,7 +179,7 @@ unit: $(BUILD)/tests/unit ## unit tests (T=name selects, e.g. T=handshake)
 	$(BUILD)/tests/unit $(if $(T),--gtest_filter='*$(T)*') --gtest_brief=1
 
 .PHONY: sim
-sim: $(BUILD)/tests/sim ## simulated histories (N=seeds FIRST=seed, or SEED=one TRACE=1; KIND=volumes, …)
+sim: $(BUILD)/tests/sim ## simulated histories (N=seeds FIRST=seed, or SEED=one TRACE=1; KIND=volumes, ha, …)
 	$(BUILD)/tests/sim $(if $(KIND),--kind $(KIND)) $(if $(SEED),--seed $(SEED) $(if $(TRACE),--trace),--seeds $(or $(N),1000) --first $(or $(FIRST),1))
 
 .PHONY: sim-determinism
@@ -224,9 +224,10 @@ lab: programs ## against DRBD of a real kernel in an emulated guest (root; S=sce
 	@tests/lab/run $(S)
 
 .PHONY: demo
-demo: deps ## the main job on this machine: two nodes, mirror, takeover, link cut, resync, throughput (root)
+demo: deps ## the main job on this machine: two nodes, mirror, takeover, link cut, resync, throughput; then failover (root)
 	@$(MAKE) --no-print-directory programs
 	@tests/demo
+	@tests/demo-failover
 
 .PHONY: perf
 perf: programs ## throughput and CPU beside other mirrors in one run, ratios (root; ROUNDS=3)

@@ -52,6 +52,7 @@ for check in tests/lint/*; do
 done
 if [ -x "$build/tests/sim" ]; then
   part "simulation of $seeds histories" "$build/tests/sim" --seeds "$seeds"
+  part "simulation of 40 histories of failover" "$build/tests/sim" --kind ha --seeds 40
 fi
 for corpus in tests/fuzz/corpus/*; do
   part "fuzz corpus $(basename "$corpus")" "$build/fuzz/$(basename "$corpus")" "$corpus"/*

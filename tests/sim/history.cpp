@@ -4,6 +4,7 @@
 
 #include "base/mark.hpp"
 #include "engine/decide/write_ordering.hpp"
+#include "tests/sim/failover_history.hpp"
 #include "tests/sim/split_brain_history.hpp"
 #include "tests/sim/two_primaries_history.hpp"
 #include "tls/session.hpp"
@@ -411,13 +412,14 @@ const char* name(Subject subject) noexcept {
     case Subject::two_primaries: return "two-primaries";
     case Subject::volumes: return "volumes";
     case Subject::one_volume: return "one-volume";
+    case Subject::failover: return "ha";
   }
   return "?";
 }
 
 std::optional<Subject> subject_by_name(std::string_view word) noexcept {
-  for (const Subject subject :
-       {Subject::split_brain, Subject::two_primaries, Subject::volumes, Subject::one_volume}) {
+  for (const Subject subject : {Subject::split_brain, Subject::two_primaries, Subject::volumes,
+                                Subject::one_volume, Subject::failover}) {
     if (word == name(subject)) return subject;
   }
   return std::nullopt;
@@ -438,6 +440,11 @@ Outcome run_history(const HistoryOptions& options) {
   const Subject subject = options.subject.value_or(subject_of(options.seed));
   if (subject == Subject::split_brain) {
     outcome.description = run_split_brain(world);
+  } else if (subject == Subject::failover) {
+    const FailoverResult result = run_failover(world);
+    outcome.description = result.text;
+    outcome.writes = result.moves;
+    outcome.faults = result.faults;
   } else if (subject == Subject::two_primaries) {
     const TwoPrimariesResult result = run_two_primaries(world);
     outcome.description = result.text;

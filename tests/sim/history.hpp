@@ -16,7 +16,7 @@
 namespace replicator::sim {
 
 // What a history is about; it follows from the seed's number, unless it is asked for.
-enum class Subject : std::uint8_t { split_brain, two_primaries, volumes, one_volume };
+enum class Subject : std::uint8_t { split_brain, two_primaries, volumes, one_volume, failover };
 const char* name(Subject subject) noexcept;
 std::optional<Subject> subject_by_name(std::string_view word) noexcept;
 

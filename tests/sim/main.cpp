@@ -1,7 +1,7 @@
 // The simulation program: runs seeds, in up to a few processes, and says which failed and how to
 // replay them.
 //   tests/sim --seeds N [--first S] [--jobs J]   a campaign
-//   … --kind one-volume|volumes|two-primaries|split-brain   of one kind only, whatever the seed
+//   … --kind one-volume|volumes|two-primaries|split-brain|ha   of one kind only, whatever the seed
 //   tests/sim --seed S [--trace]                 one history, with its events
 //   tests/sim --determinism N                    each seed twice: equal trace hashes
 //   tests/sim --sabotage NAME|all [--seeds N]    the mistake must be caught within N seeds

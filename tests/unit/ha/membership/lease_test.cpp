@@ -20,7 +20,7 @@ struct Other {
   Statement statement = {};
 };
 
-LeaseView view_of(const std::vector<Other>& others, std::int64_t ping = 0) {
+LeaseView view_of(const std::vector<Other>& others, std::int64_t ping = 0, std::int64_t since = 0) {
   LeaseView view;
   view.own_name = "a";
   for (const Other& other : others) {
@@ -32,6 +32,7 @@ LeaseView view_of(const std::vector<Other>& others, std::int64_t ping = 0) {
     standing.statement = other.statement;
   }
   if (ping != 0) view.ping = at(ping);
+  view.ping_since = at(since);
   return view;
 }
 
@@ -49,14 +50,18 @@ Statement accuses(const std::string& node, bool holds = false) {
 }
 
 TEST(Lease, CountsFromTheLastConfirmation) {
-  const auto end = [](const std::vector<Other>& others, std::int64_t ping = 0) {
-    return lease_end(view_of(others, ping), lease);
+  const auto end = [](const std::vector<Other>& others, std::int64_t ping = 0,
+                      std::int64_t since = 0) {
+    return lease_end(view_of(others, ping, since), lease);
   };
   EXPECT_EQ(end({{"b", 5050, 5000}}), at(6000));
   EXPECT_EQ(end({{"b", 5050, 0}}), std::nullopt);
   EXPECT_EQ(end({}), Instant::never());
   // The other one is silent, a ping node answers.
   EXPECT_EQ(end({{"b", 5050, 5000}}, 7000), at(8000));
+  // It answers since a moment ago: the other one's heartbeat may come next.
+  EXPECT_EQ(end({{"b", 5050, 5000}}, 7000, 6001), at(6000));
+  EXPECT_EQ(end({{"b", 5050, 5000}}, 7000, 6000), at(8000));
   // The other one is heard, and does not hear: it will take over, whatever answers pings.
   EXPECT_EQ(end({{"b", 6990, 5000}}, 7000), at(6000));
   // Of three, one other is enough; with a third the ping node has no say.
@@ -72,7 +77,9 @@ TEST(Lease, NothingIsTakenOverBeforeTheVoterSaysSo) {
   const auto may = [](const std::vector<Other>& others, std::int64_t now = 7500) {
     return may_take_over(view_of(others), "b", lease, at(now));
   };
-  EXPECT_TRUE(may({{"b", 5050, 5000}}));
+  EXPECT_FALSE(may({{"b", 5050, 5000}})) << "it is heard, and a ping node may speak for it";
+  EXPECT_TRUE(may({{"b", 5050, 5000, false, false}}));
+  EXPECT_TRUE(may({{"b", 5050, 5000}, {"c", 5050, 5000}}));
   const Other silent{"v", 7050, 7000, true};
   EXPECT_FALSE(may({{"b", 5050, 5000}, silent}));
   const Other excludes{"v", 7050, 7000, true, true, refuses("b")};
