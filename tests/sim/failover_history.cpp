@@ -51,11 +51,6 @@ std::string primitive(const std::string& id, const std::string& meta = {}) {
       id, id, meta, ops);
 }
 
-std::string pair(const std::string& name, const std::string& value) {
-  static int count = 0;
-  return fmt::format("<nvpair id='p{}' name='{}' value='{}'/>", ++count, name, value);
-}
-
 class Failover final : public FailoverSurroundings {
  public:
   explicit Failover(World& world)
@@ -217,6 +212,9 @@ class Failover final : public FailoverSurroundings {
     }
   }
 
+  std::string pair(const std::string& name, const std::string& value) {
+    return fmt::format("<nvpair id='p{}' name='{}' value='{}'/>", ++pairs_, name, value);
+  }
   std::string configuration() {
     const auto properties =
         pair("stonith-enabled", fences() ? "true" : "false") +
@@ -541,6 +539,7 @@ class Failover final : public FailoverSurroundings {
   bool witness_gone_ = false;
   Instant devices_broken_until_;
   Instant mended_;
+  int pairs_ = 0;
   std::uint32_t faults_ = 0;
   std::uint32_t fencings_ = 0;
   std::uint32_t self_fencings_ = 0;
