@@ -28,8 +28,6 @@ constexpr std::size_t write_header_bytes = sizeof(fuse_in_header) + sizeof(fuse_
 // The kernel gives out no request to a smaller buffer.
 constexpr std::size_t payload_bytes_min = FUSE_MIN_READ_BUFFER;
 constexpr unsigned requests_in_kernel = 256;
-// Then other work of the thread gets its turn.
-constexpr int requests_in_a_row = 32;
 
 bool writes(int open_flags) noexcept { return (open_flags & O_ACCMODE) != O_RDONLY; }
 
@@ -288,12 +286,10 @@ Task<void> Directory::serve() {
       co_await returned;
       continue;
     }
-    if (receive_some()) {
-      io::Yield others;
-      co_await others;
-      continue;
-    }
+    receive_some();
     if (ended_ || !receiving_) continue;
+    // Also when more is there: anybody who keeps files open and closed could otherwise keep this
+    // thread from everything else.
     io::Op readable;
     reactor_.poll_readable(readable, fd_);
     co_await readable;
@@ -301,18 +297,17 @@ Task<void> Directory::serve() {
   receiving_.reset();
 }
 
-// False when the kernel has nothing more for us now.
-bool Directory::receive_some() {
-  for (int i = 0; i < requests_in_a_row; ++i) {
-    if (!receiving_) return true;
+// Until the kernel has nothing more for us now, or others are to have their turn.
+void Directory::receive_some() {
+  for (std::uint32_t i = 0; i < options_.requests_in_a_row && receiving_; ++i) {
     const Bytes into = receiving_.bytes();
     const ssize_t got = ::read(fd_, into.data(), into.size());
     if (got < 0 && (errno == EINTR || errno == ENOENT)) continue;  // the request was taken back
-    if (got < 0 && errno == EAGAIN) return false;
+    if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) {
       if (errno != ENODEV) log::error("{}: reading requests: errno {}", options_.path, errno);
       ended_ = true;  // ENODEV: unmounted
-      return false;
+      return;
     }
     fuse_buf request = {};
     request.mem = into.data();
@@ -320,7 +315,6 @@ bool Directory::receive_some() {
     fuse_session_process_buf(session_, &request);
     if (!receiving_) receiving_ = buffers_.try_take();
   }
-  return true;
 }
 
 Task<void> Directory::unmount() {

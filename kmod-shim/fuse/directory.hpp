@@ -28,6 +28,8 @@ struct DirectoryOptions {
   std::string path;
   std::uint32_t largest_write = 4096;  // bytes; 1 MiB at most
   std::uint32_t receive_buffers = 1;
+  // Then other work of the thread gets its turn.
+  std::uint32_t requests_in_a_row = 32;
   bool for_everybody = false;  // otherwise for this process's user alone
 };
 
@@ -60,7 +62,7 @@ class Directory {
   Directory(uring::Reactor& reactor, DirectoryOptions options);
   Status open_session(int fd);
   Task<void> serve();
-  bool receive_some();
+  void receive_some();
   [[nodiscard]] Entry* entry(std::uint64_t inode) noexcept;
   [[nodiscard]] std::uint64_t inode_of(std::string_view name) const noexcept;
 

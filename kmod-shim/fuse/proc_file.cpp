@@ -8,6 +8,7 @@ Task<Result<std::unique_ptr<ProcFile>>> ProcFile::mount(uring::Reactor& reactor,
   DirectoryOptions options;
   options.path = "/run/pollux/proc";
   options.for_everybody = true;
+  options.requests_in_a_row = 4;  // each may ask for the state of everything
   Result<std::unique_ptr<Directory>> mounted =
       co_await Directory::mount(reactor, std::move(options));
   if (!mounted) co_return tl::unexpected(mounted.error());

@@ -21,4 +21,11 @@ bool RunQueue::run_one() {
   return true;
 }
 
+void RunQueue::run_ready() {
+  List<Waiter> batch;
+  batch.splice_back(ready_);
+  while (Waiter* next = batch.pop_front())
+    next->resume();
+}
+
 }  // namespace replicator::io

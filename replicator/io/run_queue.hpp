@@ -46,6 +46,9 @@ class RunQueue {
   [[nodiscard]] bool empty() const noexcept { return ready_.empty(); }
   // Resumes the oldest ready coroutine; false when there is none.
   bool run_one();
+  // Resumes those that are ready now, and none that become ready meanwhile: a coroutine that is
+  // always ready keeps nobody from the outside world (L1).
+  void run_ready();
   // Until nothing is ready.
   void run_all() {
     while (run_one()) {

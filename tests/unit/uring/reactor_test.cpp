@@ -215,6 +215,42 @@ TEST_F(ReactorTest, closing_a_listener_ends_its_accept_and_a_port_is_taken_once)
   EXPECT_EQ(reactor_->run_task(close_while_accepting(reactor_->world())), -ECANCELED);
 }
 
+// Always ready, for as long as two seconds.
+Task<void> stay_ready(io::World& world, bool& enough) {
+  const Instant until = world.clock.now() + Duration::seconds(2);
+  while (!enough && world.clock.now() < until) {
+    io::Yield others;
+    co_await others;
+  }
+}
+
+Task<bool> wait_beside_a_busy_one(Reactor& reactor, int fd) {
+  io::World& world = reactor.world();
+  const Instant begun = world.clock.now();
+  bool enough = false;
+  io::Gate gate;
+  gate.start(stay_ready(world, enough));
+  io::Op readable;
+  reactor.poll_readable(readable, fd);
+  io::Op slept;
+  world.clock.sleep(slept, Duration::milliseconds(5));
+  co_await slept;
+  co_await readable;
+  const bool soon = (world.clock.now() - begun).milliseconds() < 1000;
+  enough = true;
+  co_await gate.close();
+  co_return soon;
+}
+
+TEST_F(ReactorTest, a_coroutine_that_is_always_ready_holds_up_neither_timers_nor_the_kernel) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  ASSERT_EQ(write(ends[1], "x", 1), 1);
+  EXPECT_TRUE(reactor_->run_task(wait_beside_a_busy_one(*reactor_, ends[0])));
+  close(ends[0]);
+  close(ends[1]);
+}
+
 Task<std::int32_t> blocking_answer(Reactor& reactor) {
   int answer = 0;
   std::function<void()> work = [&answer] {
