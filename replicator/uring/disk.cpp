@@ -14,6 +14,7 @@
 #include <string>
 
 #include "base/log.hpp"
+#include "uring/flush_turns.hpp"
 #include "uring/impl.hpp"
 
 namespace replicator::uring {
@@ -63,13 +64,7 @@ class FileDisk final : public io::Disk {
   }
   void flush(io::Op& op) override {
     impl_.start(op);
-    Request& request = impl_.take(op, [](Reactor::Impl& impl, Request& r, std::int32_t result) {
-      if (to_be_repeated(result)) return impl.submit(r);
-      end(impl, r, std::min(result, 0));
-    });
-    request.fd = fd_;
-    request.opcode = IORING_OP_FSYNC;
-    impl_.submit(request);
+    if (flushes_.join(op)) begin_flush();
   }
   void discard(io::Op& op, ByteRange range) override {
     allocate(op, range, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE);
@@ -81,6 +76,26 @@ class FileDisk final : public io::Disk {
   }
 
  private:
+  void begin_flush() {
+    Request& request = impl_.take_free(flushed);
+    request.fd = fd_;
+    request.owner = this;
+    request.opcode = IORING_OP_FSYNC;
+    impl_.submit(request);
+  }
+  static void flushed(Reactor::Impl& impl, Request& request, std::int32_t result) {
+    if (to_be_repeated(result)) return impl.submit(request);
+    auto& disk = *static_cast<FileDisk*>(request.owner);
+    impl.give(request);
+    io::Op* op = disk.flushes_.end();
+    if (disk.flushes_.under_way()) disk.begin_flush();
+    // The last of them may be all that kept the disk open.
+    while (op != nullptr) {
+      io::Op& ended = *op;
+      op = FlushTurns::next(ended);
+      Reactor::Impl::done(ended, std::min(result, 0));
+    }
+  }
   Request& transfer(io::Op& op, std::uint8_t opcode, std::uint64_t offset, std::byte* memory,
                     std::uint64_t length) {
     impl_.start(op);
@@ -160,6 +175,7 @@ class FileDisk final : public io::Disk {
   int fd_;
   std::uint64_t size_;
   std::uint32_t block_;
+  FlushTurns flushes_;
 };
 
 // The smallest direct read that works.

@@ -1,5 +1,6 @@
 #include "uring/reactor.hpp"
 
+#include <fmt/core.h>
 #include <sched.h>
 #include <sys/resource.h>
 #include <time.h>
@@ -22,6 +23,9 @@ constexpr std::uint64_t ignored = 0;  // user data of timeouts and cancels
 // One completion often makes a handful of coroutines ready one after the other, which cost one turn
 // together. Then the kernel has its turn, whatever is ready.
 constexpr int rounds_in_a_turn = 8;
+// Flushes, discards and what else blocks, of all disks: otherwise a few that hang hold up the rest
+// (L2). The kernel makes as many threads as there are operations, and its own limit is four a CPU.
+constexpr unsigned kernel_workers = 512;
 
 int io_uring_disabled_setting() {
   std::FILE* file = std::fopen("/proc/sys/kernel/io_uring_disabled", "re");
@@ -170,6 +174,9 @@ Status Reactor::Impl::set_up() {
   const int registered = io_uring_register_buffers(&ring, &vector, 1);
   if (registered != 0) arenas.clear();
   features += registered == 0 ? ", registered buffers" : ", no registered buffers";
+  unsigned workers[2] = {kernel_workers, 0};
+  const int limited = io_uring_register_iowq_max_workers(&ring, workers);  // since Linux 5.15
+  if (limited == 0) features += fmt::format(", {} workers", kernel_workers);
   return Status();
 }
 

@@ -3,9 +3,12 @@
 
 #include <fcntl.h>
 #include <gtest/gtest.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
+#include <cstdio>
 #include <cstdlib>
 #include <string>
 
@@ -104,6 +107,35 @@ TEST_F(ReactorTest, a_disk_reads_what_was_written_and_is_claimed_once) {
   TempFile file;
   EXPECT_EQ(reactor_->run_task(write_and_read(reactor_->world(), reactor_->buffers(), file.path)),
             "ok");
+}
+
+Task<int> flush_often(io::World& world, std::string path) {
+  Result<std::unique_ptr<io::Disk>> disk = world.storage.open(path, io::DiskAccess::exclusive);
+  if (!disk) co_return -1;
+  std::array<io::Op, 20> ops;
+  for (io::Op& op : ops)
+    (*disk)->flush(op);
+  int done = 0;
+  for (io::Op& op : ops) {
+    const std::int32_t result = co_await op;
+    if (result == 0) ++done;
+  }
+  co_return done;
+}
+
+TEST_F(ReactorTest, many_flushes_of_a_disk_all_end) {
+  TempFile file;
+  EXPECT_EQ(reactor_->run_task(flush_often(reactor_->world(), file.path)), 20);
+}
+
+TEST_F(ReactorTest, the_kernel_has_workers_for_many_disks_that_hang) {
+  utsname kernel{};
+  ASSERT_EQ(uname(&kernel), 0);
+  int major = 0;
+  int minor = 0;
+  ASSERT_EQ(std::sscanf(kernel.release, "%d.%d", &major, &minor), 2);
+  if (major < 5 || (major == 5 && minor < 15)) GTEST_SKIP() << kernel.release;
+  EXPECT_NE(reactor_->features().find("512 workers"), std::string::npos) << reactor_->features();
 }
 
 Task<void> echo_once(io::World& world, io::Address at, bool& served) {
