@@ -81,6 +81,7 @@ Task<void> VolumeFile::do_read(Reply reply, ByteRange range) {
     const Bytes into = buffer.bytes().subspan(at, part.length.value());
     const Status done = co_await device_.read(part, into);
     if (done.fault() == Fault::memory_held) {
+      buffer.reset();
       io::BufferPool::Buffer other = co_await pool_.take(size);
       buffer = std::move(other);
       at = 0;

@@ -69,7 +69,7 @@ void BufferPool::give(std::byte* data, std::uint8_t order) noexcept {
   if (HeldMemory::holds(ConstBytes(data, page << order))) {
     aside_.push_back(Aside{data, order});
     HeldMemory::listen(*this);
-    return somebody_has_room();  // in the stand-in
+    return serve();  // in the stand-in
   }
   free_bytes_ += page << order;
   auto index = static_cast<std::uint32_t>(page_index(data));
@@ -81,12 +81,47 @@ void BufferPool::give(std::byte* data, std::uint8_t order) noexcept {
     ++order;
   }
   push(index, order);
-  somebody_has_room();
+  serve();
 }
 
-void BufferPool::somebody_has_room() noexcept {
-  if (waiting_ != 0) room_.notify_all();
-  if (stands_in_for_ != nullptr) stands_in_for_->somebody_has_room();
+// One that waits. It is given its memory, and does not look for it when it runs.
+class BufferPool::Turn : public ListNode {
+ public:
+  Turn(BufferPool& pool, std::size_t size) noexcept : pool_(pool), size_(size) {}
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+  ~Turn() {
+    if (!linked()) return;
+    unlink();
+    pool_.serve();  // there may be room for the next one
+  }
+  [[nodiscard]] bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> handle) noexcept {
+    waiter_.bind(handle);
+    pool_.waiting_.push_back(*this);
+  }
+  void await_resume() const noexcept {}
+  [[nodiscard]] std::size_t size() const noexcept { return size_; }
+  void end(Buffer given) noexcept {
+    buffer = std::move(given);
+    unlink();
+    RunQueue::current().post(waiter_);
+  }
+  Buffer buffer;
+
+ private:
+  BufferPool& pool_;
+  std::size_t size_;
+  Waiter waiter_;
+};
+
+void BufferPool::serve() noexcept {
+  while (Turn* first = waiting_.first()) {
+    Buffer buffer = obtain(first->size());
+    if (!buffer) break;
+    first->end(std::move(buffer));
+  }
+  if (stands_in_for_ != nullptr) stands_in_for_->serve();
 }
 
 void BufferPool::memory_freed() noexcept {
@@ -99,6 +134,10 @@ void BufferPool::memory_freed() noexcept {
 
 BufferPool::Buffer BufferPool::try_take(std::size_t size) {
   ensure(size >= 1 && size <= largest);
+  return waiting_.empty() ? obtain(size) : Buffer();
+}
+
+BufferPool::Buffer BufferPool::obtain(std::size_t size) noexcept {
   std::uint8_t order = 0;
   while ((page << order) < size)
     ++order;
@@ -109,7 +148,7 @@ BufferPool::Buffer BufferPool::try_take(std::size_t size) {
       stand_in_ = std::make_unique<BufferPool>(arena_bytes_);
       stand_in_->stands_in_for_ = this;
     }
-    return stand_in_->try_take(size);
+    return stand_in_->obtain(size);
   }
   if (data == nullptr) return buffer;
   buffer.pool_ = this;
@@ -120,20 +159,11 @@ BufferPool::Buffer BufferPool::try_take(std::size_t size) {
 }
 
 Task<BufferPool::Buffer> BufferPool::take(std::size_t size) {
-  if (waiting_ == 0) {
-    Buffer buffer = try_take(size);
-    if (buffer) co_return buffer;
-  }
-  ++waiting_;
-  for (;;) {
-    Event::Wait wait(room_);
-    co_await wait;
-    Buffer buffer = try_take(size);
-    if (buffer) {
-      --waiting_;
-      co_return buffer;
-    }
-  }
+  Buffer buffer = try_take(size);
+  if (buffer) co_return buffer;
+  Turn turn(*this, size);
+  co_await turn;
+  co_return std::move(turn.buffer);
 }
 
 BufferPool::Buffer::Buffer(Buffer&& other) noexcept

@@ -47,9 +47,11 @@ class BufferPool final : HeldMemory::Listener {
     std::uint8_t order_ = 0;
   };
 
-  // Null when there is no room now. 1 <= size <= 1 MiB.
+  // Null when there is no room now, or somebody waits for it. 1 <= size <= 1 MiB.
   Buffer try_take(std::size_t size);
-  // Waits for room, in order of arrival.
+  // Waits for room, in order of arrival: a small request does not overtake a large one, which would
+  // otherwise wait for as long as there are small ones. Whoever waits here holds nothing of this
+  // pool that he would give back only afterwards.
   Task<Buffer> take(std::size_t size);
 
   [[nodiscard]] Bytes arena() const noexcept { return {arena_, arena_bytes_}; }
@@ -77,9 +79,11 @@ class BufferPool final : HeldMemory::Listener {
   void push(std::uint32_t index, std::uint8_t order) noexcept;
   void remove(std::uint32_t index, std::uint8_t order) noexcept;
   void memory_freed() noexcept override;
-  void somebody_has_room() noexcept;
-  Event room_;
-  std::uint32_t waiting_ = 0;
+  // Regardless of who waits.
+  Buffer obtain(std::size_t size) noexcept;
+  void serve() noexcept;
+  class Turn;
+  List<Turn> waiting_;
   struct Aside {
     std::byte* data;
     std::uint8_t order;

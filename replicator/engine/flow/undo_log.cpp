@@ -161,6 +161,7 @@ Task<void> UndoLog::copy(BackingDevice& disk, ByteRange run) {
                  io::Durability::cached);
     const std::int32_t moved = co_await write;
     if (moved < 0) {
+      buffer.reset();
       co_await give_up("the undo file can't be written");
       co_return;
     }

@@ -88,6 +88,7 @@ Task<void> Connection::stream_read(Slot& slot) {
     const Bytes into = slot.buffer.bytes().first(slot.payload);
     const Status status = co_await environment_.device.read(range, into);
     if (status.fault() == Fault::memory_held) {
+      slot.buffer.reset();
       io::BufferPool::Buffer other = co_await environment_.pool.take(session_.piece_bytes);
       slot.buffer = std::move(other);
       continue;

@@ -134,5 +134,68 @@ TEST_F(SyncTest, an_empty_buffer_pool_makes_callers_wait_and_merges_what_comes_b
   EXPECT_EQ(pool.free_bytes(), 1U << 20U);
 }
 
+Task<void> hold_buffer(BufferPool& pool, std::size_t size, char name, std::string& log,
+                       Event& go_on) {
+  const BufferPool::Buffer buffer = co_await pool.take(size);
+  log += name;
+  Event::Wait wait(go_on);
+  co_await wait;
+}
+
+TEST_F(SyncTest, small_buffers_do_not_overtake_a_large_one_that_waits) {
+  BufferPool pool(1U << 20U);
+  Event go_on;
+  Gate gate;
+  std::vector<BufferPool::Buffer> all;
+  for (int i = 0; i < 4; ++i)
+    all.push_back(pool.try_take(256U << 10U));
+  gate.start(hold_buffer(pool, 1U << 20U, 'L', log_, go_on));
+  gate.start(hold_buffer(pool, 4096, 's', log_, go_on));
+  all.pop_back();
+  queue_.run_all();
+  EXPECT_EQ(log_, "") << "the small one came later";
+  EXPECT_FALSE(pool.try_take(4096)) << "somebody waits";
+  all.clear();
+  queue_.run_all();
+  EXPECT_EQ(log_, "L");
+  go_on.notify_all();
+  queue_.run_all();
+  EXPECT_EQ(log_, "Ls");
+  go_on.notify_all();
+  queue_.run_all();
+  EXPECT_EQ(pool.free_bytes(), 1U << 20U);
+}
+
+TEST_F(SyncTest, one_that_waits_for_a_buffer_and_goes_away_lets_the_next_one_in) {
+  BufferPool pool(1U << 20U);
+  Event go_on;
+  const BufferPool::Buffer half = pool.try_take(512U << 10U);
+  Gate small;
+  {
+    Gate large;
+    large.start(hold_buffer(pool, 1U << 20U, 'L', log_, go_on));
+    small.start(hold_buffer(pool, 4096, 's', log_, go_on));
+    queue_.run_all();
+    EXPECT_EQ(log_, "");
+  }
+  queue_.run_all();
+  EXPECT_EQ(log_, "s");
+}
+
+TEST_F(SyncTest, a_buffer_given_to_one_that_goes_away_before_it_runs_comes_back) {
+  BufferPool pool(1U << 20U);
+  Event go_on;
+  {
+    Gate gate;
+    BufferPool::Buffer all = pool.try_take(1U << 20U);
+    gate.start(hold_buffer(pool, 4096, 's', log_, go_on));
+    all.reset();
+    EXPECT_LT(pool.free_bytes(), 1U << 20U);
+  }
+  queue_.run_all();
+  EXPECT_EQ(log_, "");
+  EXPECT_EQ(pool.free_bytes(), 1U << 20U);
+}
+
 }  // namespace
 }  // namespace replicator::io
