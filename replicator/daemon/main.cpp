@@ -204,6 +204,11 @@ int serve(const Arguments& arguments, int ready, const RecentLines& recent) {
   Daemon daemon(**reactor, options);
   for (const std::string& line : harden_process())
     log::info("{}", line);
+  const Status threads = (*reactor)->start_blocking_threads();
+  if (!threads.ok()) {
+    log::error("{}: {}", threads.where(), std::strerror(threads.error_number()));
+    return 20;
+  }
   const Status started = (*reactor)->run_task(daemon.start());
   if (!started.ok()) return 20;
   if (ready >= 0) {

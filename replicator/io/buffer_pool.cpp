@@ -5,18 +5,25 @@
 #include <cstring>
 #include <utility>
 
+#include "base/units.hpp"
+
 namespace replicator::io {
 
 namespace {
 constexpr std::size_t largest = 1U << 20U;
 }
 
+Bytes BufferPool::map(std::size_t bytes, bool touch) noexcept {
+  void* const memory = mmap(nullptr, bytes, PROT_READ | PROT_WRITE,
+                            MAP_PRIVATE | MAP_ANONYMOUS | (touch ? MAP_POPULATE : 0), -1, 0);
+  return memory == MAP_FAILED ? Bytes() : Bytes(static_cast<std::byte*>(memory), bytes);
+}
+
 BufferPool::BufferPool(std::size_t arena_bytes, bool touch)
-    : arena_bytes_((arena_bytes + largest - 1) / largest * largest) {
-  void* memory = mmap(nullptr, arena_bytes_, PROT_READ | PROT_WRITE,
-                      MAP_PRIVATE | MAP_ANONYMOUS | (touch ? MAP_POPULATE : 0), -1, 0);
-  ensure(memory != MAP_FAILED);
-  arena_ = static_cast<std::byte*>(memory);
+    : BufferPool(map(round_up(arena_bytes, largest), touch)) {}
+
+BufferPool::BufferPool(Bytes arena) : arena_(arena.data()), arena_bytes_(arena.size()) {
+  ensure(arena_ != nullptr);
   const std::size_t pages = arena_bytes_ / page;
   order_of_.assign(pages, taken);
   links_.assign(pages, Link{none, none});
@@ -145,7 +152,9 @@ BufferPool::Buffer BufferPool::obtain(std::size_t size) noexcept {
   std::byte* data = carve(order);
   if (data == nullptr && !aside_.empty()) {
     if (!stand_in_) {
-      stand_in_ = std::make_unique<BufferPool>(arena_bytes_);
+      const Bytes memory = map(arena_bytes_, true);
+      if (memory.empty()) return buffer;  // then there is less, until the disk answers
+      stand_in_.reset(new BufferPool(memory));
       stand_in_->stands_in_for_ = this;
     }
     return stand_in_->obtain(size);

@@ -58,7 +58,9 @@ class BufferPool final : HeldMemory::Listener {
   [[nodiscard]] std::size_t free_bytes() const noexcept { return free_bytes_; }
 
  private:
-  static constexpr std::uint8_t orders = 9;  // 4 KiB << 0..8 = 4 KiB .. 1 MiB
+  explicit BufferPool(Bytes arena);
+  static Bytes map(std::size_t bytes, bool touch) noexcept;  // empty when there is no memory
+  static constexpr std::uint8_t orders = 9;                  // 4 KiB << 0..8 = 4 KiB .. 1 MiB
   void give(std::byte* data, std::uint8_t order) noexcept;
   std::byte* carve(std::uint8_t order) noexcept;
   [[nodiscard]] std::size_t page_index(const std::byte* data) const noexcept;

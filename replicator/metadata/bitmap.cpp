@@ -22,10 +22,25 @@ std::uint64_t mask_between(std::uint64_t first, std::uint64_t end) {
 
 }  // namespace
 
-Bitmap::Bitmap(BlockCount bits)
-    : bits_(bits.value()),
-      words_(pages_for(bits.value()) * words_per_page, 0),
-      changed_(pages_for(bits.value()), 0) {}
+Bitmap::Bitmap(BlockCount bits) {
+  resize(bits, false);
+  recount_loaded();
+}
+
+Result<Bitmap> Bitmap::make(BlockCount bits) {
+  Bitmap bitmap;
+  const Status room = bitmap.reserve(bits);
+  if (!room.ok()) return tl::unexpected<Status>(room);
+  bitmap.resize(bits, false);
+  bitmap.recount_loaded();
+  return bitmap;
+}
+
+Status Bitmap::reserve(BlockCount bits) noexcept {
+  const std::size_t pages = pages_for(bits.value());
+  if (words_.reserve(pages * words_per_page) && changed_.reserve(pages)) return Status();
+  return Status(Fault::no_space, "memory for the bitmap");
+}
 
 bool Bitmap::test(BitmapBlock block) const noexcept {
   const std::uint64_t bit = block.value();
@@ -144,9 +159,11 @@ void Bitmap::recount_loaded() noexcept {
 
 void Bitmap::resize(BlockCount bits, bool set_new) {
   const std::uint64_t before = bits_;
+  const Status room = reserve(bits);
+  ensure(room.ok());
   bits_ = bits.value();
-  words_.resize(pages_for(bits_) * words_per_page, 0);
-  changed_.resize(pages_for(bits_), 0);
+  words_.resize(pages_for(bits_) * words_per_page);
+  changed_.resize(pages_for(bits_));
   mask_surplus();
   count();
   if (set_new && bits_ > before) change(before, bits_, true);

@@ -7,10 +7,11 @@
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "base/bytes.hpp"
+#include "base/result.hpp"
 #include "base/units.hpp"
+#include "metadata/zeroed_array.hpp"
 
 namespace replicator {
 
@@ -18,7 +19,12 @@ class Bitmap {
  public:
   static constexpr std::size_t page_bytes_count = 4096;
 
+  // Of no blocks.
+  Bitmap() noexcept = default;
+  // There must be memory for it.
   explicit Bitmap(BlockCount bits);
+  // Fault::no_space.
+  static Result<Bitmap> make(BlockCount bits);
 
   [[nodiscard]] BlockCount size() const noexcept { return BlockCount(bits_); }
   // Number of set bits.
@@ -34,7 +40,9 @@ class Bitmap {
   BlockCount clear_range(ByteRange range, ByteCount device) noexcept;
   void set_all() noexcept;
   void clear_all() noexcept;
-  // Keeps what fits; new bits are set or clear.
+  // Fault::no_space. Afterwards it can be resized up to this size.
+  [[nodiscard]] Status reserve(BlockCount bits) noexcept;
+  // Keeps what fits; new bits are set or clear. There must be memory for it.
   void resize(BlockCount bits, bool set_new);
 
   // The words, for the bitmap exchange. After changing them call recount().
@@ -69,10 +77,10 @@ class Bitmap {
   void mask_surplus() noexcept;
   void count() noexcept;
 
-  std::uint64_t bits_;
+  std::uint64_t bits_ = 0;
   std::uint64_t weight_ = 0;
-  std::vector<std::uint64_t> words_;  // whole pages
-  std::vector<std::uint8_t> changed_;
+  ZeroedArray<std::uint64_t> words_;  // whole pages
+  ZeroedArray<std::uint8_t> changed_;
   std::size_t changed_count_ = 0;
 };
 

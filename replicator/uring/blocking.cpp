@@ -1,7 +1,7 @@
-#include <pthread.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <cerrno>
 #include <csignal>
 #include <utility>
 
@@ -10,11 +10,31 @@
 namespace replicator::uring {
 
 namespace {
-constexpr std::size_t threads_max = 3;
+constexpr std::size_t thread_count = 4;
 }
 
-BlockingPool::BlockingPool() : event_fd_(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
-  ensure(event_fd_ >= 0);
+Result<std::unique_ptr<BlockingPool>> BlockingPool::create() {
+  const int event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+  if (event_fd < 0) return failure(Fault::no_space, "eventfd", errno);
+  std::unique_ptr<BlockingPool> pool(new BlockingPool(event_fd));
+  // Signals are the reactor's business.
+  sigset_t all;
+  sigset_t before;
+  sigfillset(&all);
+  pthread_sigmask(SIG_SETMASK, &all, &before);
+  const auto work = [](void* self) -> void* {
+    static_cast<BlockingPool*>(self)->work_loop();
+    return nullptr;
+  };
+  int error = 0;
+  while (error == 0 && pool->threads_.size() < thread_count) {
+    pthread_t thread{};
+    error = pthread_create(&thread, nullptr, work, pool.get());
+    if (error == 0) pool->threads_.push_back(thread);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+  if (error != 0) return failure(Fault::no_space, "helper threads can't be made", error);
+  return pool;
 }
 
 BlockingPool::~BlockingPool() {
@@ -23,27 +43,16 @@ BlockingPool::~BlockingPool() {
     stopping_ = true;
   }
   wake_.notify_all();
-  for (std::thread& thread : threads_)
-    thread.join();
+  for (const pthread_t thread : threads_)
+    pthread_join(thread, nullptr);
   close(event_fd_);
 }
 
 void BlockingPool::add(io::Op& op, std::function<void()> work) {
   ++outstanding_;
-  bool grow = false;
   {
     const std::lock_guard<std::mutex> lock(mutex_);
     jobs_.push_back(Job{&op, std::move(work)});
-    grow = jobs_.size() > idle_ && threads_.size() < threads_max;
-  }
-  if (grow) {
-    // Signals are the reactor's business.
-    sigset_t all;
-    sigset_t before;
-    sigfillset(&all);
-    pthread_sigmask(SIG_SETMASK, &all, &before);
-    threads_.emplace_back([this] { work_loop(); });
-    pthread_sigmask(SIG_SETMASK, &before, nullptr);
   }
   wake_.notify_one();
 }
@@ -51,9 +60,7 @@ void BlockingPool::add(io::Op& op, std::function<void()> work) {
 void BlockingPool::work_loop() {
   std::unique_lock<std::mutex> lock(mutex_);
   for (;;) {
-    ++idle_;
     wake_.wait(lock, [this] { return stopping_ || !jobs_.empty(); });
-    --idle_;
     if (jobs_.empty()) return;
     Job job = std::move(jobs_.front());
     jobs_.pop_front();

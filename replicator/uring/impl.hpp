@@ -3,6 +3,7 @@
 #pragma once
 
 #include <liburing.h>
+#include <pthread.h>
 
 #include <array>
 #include <condition_variable>
@@ -10,7 +11,6 @@
 #include <functional>
 #include <mutex>
 #include <string>
-#include <thread>
 #include <vector>
 
 #include "io/guarded_storage.hpp"
@@ -47,10 +47,11 @@ struct Timer {
   io::Op* op;
 };
 
-// Helper threads for blocking calls; results come back through an eventfd.
+// Helper threads for blocking calls; results come back through an eventfd. All of them are made at
+// once: later there may be no room for one more.
 class BlockingPool {
  public:
-  BlockingPool();
+  static Result<std::unique_ptr<BlockingPool>> create();
   ~BlockingPool();
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
@@ -64,6 +65,7 @@ class BlockingPool {
     io::Op* op;
     std::function<void()> work;
   };
+  explicit BlockingPool(int event_fd) noexcept : event_fd_(event_fd) {}
   void work_loop();
   int event_fd_;
   std::size_t outstanding_ = 0;  // reactor thread only
@@ -71,8 +73,7 @@ class BlockingPool {
   std::condition_variable wake_;
   std::deque<Job> jobs_;
   std::vector<io::Op*> done_;
-  std::vector<std::thread> threads_;
-  std::size_t idle_ = 0;
+  std::vector<pthread_t> threads_;
   bool stopping_ = false;
 };
 
@@ -109,6 +110,7 @@ struct Reactor::Impl final : io::Backend {
 
   void poll_readable(io::Op& op, int fd);
   void command(io::Op& op, int fd, std::uint32_t code, std::array<std::uint64_t, 2> content);
+  Status start_blocking_threads();
   void run_blocking(io::Op& op, std::function<void()> work);
   void add_timer(io::Op& op, Instant when);
   void wake_timer(io::Op& op) noexcept;

@@ -107,8 +107,19 @@ void Reactor::Impl::command(io::Op& op, int fd, std::uint32_t code,
   submit(request);
 }
 
+Status Reactor::start_blocking_threads() { return impl_->start_blocking_threads(); }
+
+Status Reactor::Impl::start_blocking_threads() {
+  if (blocking) return Status();
+  Result<std::unique_ptr<BlockingPool>> threads = BlockingPool::create();
+  if (!threads) return threads.error();
+  blocking = std::move(*threads);
+  return Status();
+}
+
 void Reactor::Impl::run_blocking(io::Op& op, std::function<void()> work) {
-  if (!blocking) blocking = std::make_unique<BlockingPool>();
+  const Status started = start_blocking_threads();
+  ensure(started.ok());
   start(op);
   blocking->add(op, std::move(work));
   watch_blocking();

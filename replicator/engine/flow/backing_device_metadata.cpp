@@ -149,7 +149,10 @@ Task<Status> BackingDevice::replay() {
 }
 
 Task<Status> BackingDevice::load_bitmap() {
-  bitmap_ = Bitmap(BlockCount(ceil_div(superblock_.la_size_sectors, sectors_per_block)));
+  Result<Bitmap> made =
+      Bitmap::make(BlockCount(ceil_div(superblock_.la_size_sectors, sectors_per_block)));
+  if (!made) co_return made.error();
+  bitmap_ = std::move(*made);
   io::BufferPool::Buffer chunk = co_await blocks_->take(chunk_bytes);
   const std::size_t pages_per_chunk = chunk_bytes / Bitmap::page_bytes_count;
   for (std::size_t page = 0; page < bitmap_.pages(); page += pages_per_chunk) {
@@ -345,7 +348,7 @@ Task<Status> BackingDevice::retire() {
   // Who came meanwhile is still writing.
   co_await nobody_inside();
   co_await leave_disks();
-  bitmap_ = Bitmap(BlockCount(0));
+  bitmap_ = Bitmap();
   co_return closed;
 }
 

@@ -70,6 +70,9 @@ Task<Status> BackingDevice::resize_alone(ByteCount size, bool new_in_sync) {
   if (place.data_limit == 0 || sectors > place.data_limit) {
     co_return Status(Fault::too_small, "device");
   }
+  const BlockCount blocks(ceil_div(sectors, sectors_per_block));
+  const Status room = bitmap_.reserve(blocks);
+  if (!room.ok()) co_return room;
   const bool moved = place.superblock != superblock_sector_ || place.bitmap != bitmap_sector() ||
                      place.activity_log != activity_log_sector();
   if (moved) {
@@ -91,7 +94,7 @@ Task<Status> BackingDevice::resize_alone(ByteCount size, bool new_in_sync) {
     const Status log = co_await rewrite_activity_log();
     if (!log.ok()) co_return log;
   }
-  bitmap_.resize(BlockCount(ceil_div(sectors, sectors_per_block)), false);
+  bitmap_.resize(blocks, false);
   if (before < size && !new_in_sync) {
     bitmap_.set_range(ByteRange(ByteOffset(before.value()), ByteCount((size - before).value())));
   }

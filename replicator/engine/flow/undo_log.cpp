@@ -13,20 +13,23 @@ constexpr std::uint64_t run_bytes_max = 1U << 20U;
 }  // namespace
 
 UndoLog::UndoLog(UndoStore& store, UndoHeader header, UndoLimits limits,
-                 std::unique_ptr<io::Disk> file)
+                 std::unique_ptr<io::Disk> file, Bitmap kept)
     : store_(store),
       header_(std::move(header)),
       limits_(limits),
       file_(std::move(file)),
-      kept_(header_.blocks()),
+      kept_(std::move(kept)),
       buffers_(std::make_shared<io::BufferPool>(arena_bytes, false)) {}
 
 Task<Result<std::unique_ptr<UndoLog>>> UndoLog::begin(UndoStore& store, UndoHeader header,
                                                       UndoLimits limits) {
+  Result<Bitmap> kept = Bitmap::make(header.blocks());
+  if (!kept) co_return tl::unexpected<Status>(kept.error());
   Result<std::unique_ptr<io::Disk>> file =
       store.create(header.resource, header.volume, header.file_size());
   if (!file) co_return tl::unexpected<Status>(file.error());
-  std::unique_ptr<UndoLog> log(new UndoLog(store, std::move(header), limits, std::move(*file)));
+  std::unique_ptr<UndoLog> log(
+      new UndoLog(store, std::move(header), limits, std::move(*file), std::move(*kept)));
   const Status written = co_await log->write_header();
   if (!written.ok()) {
     store.set_aside(log->header_.resource, log->header_.volume);
@@ -54,9 +57,11 @@ Task<Result<std::unique_ptr<UndoLog>>> UndoLog::resume(UndoStore& store, std::st
              (*file)->size() < header->file_size()) {
     problem = Status(Fault::metadata_mismatch, "the undo file is of another volume or size");
   }
+  Result<Bitmap> kept = Bitmap::make(problem.ok() ? header->blocks() : BlockCount());
+  if (!kept) problem = kept.error();
   std::unique_ptr<UndoLog> log;
   if (problem.ok()) {
-    log.reset(new UndoLog(store, std::move(*header), limits, std::move(*file)));
+    log.reset(new UndoLog(store, std::move(*header), limits, std::move(*file), std::move(*kept)));
     const Status loaded = co_await log->load_bitmap();
     problem = loaded;
   }

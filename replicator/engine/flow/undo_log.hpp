@@ -51,7 +51,8 @@ class UndoLog {
   }
 
  private:
-  UndoLog(UndoStore& store, UndoHeader header, UndoLimits limits, std::unique_ptr<io::Disk> file);
+  UndoLog(UndoStore& store, UndoHeader header, UndoLimits limits, std::unique_ptr<io::Disk> file,
+          Bitmap kept);
   Task<Status> write_header();
   Task<Status> load_bitmap();
   [[nodiscard]] ByteRange whole_blocks(ByteRange range) const noexcept;

@@ -123,5 +123,29 @@ TEST(bitmap, grows_and_shrinks) {
   EXPECT_FALSE(bitmap.next_set(BitmapBlock(0)));
 }
 
+TEST(bitmap, that_there_is_no_memory_for_it_is_an_answer) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers end the process instead";
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+  GTEST_SKIP() << "sanitizers end the process instead";
+#endif
+#endif
+  const Result<Bitmap> impossible = Bitmap::make(BlockCount(1ULL << 60U));
+  ASSERT_FALSE(impossible);
+  EXPECT_EQ(impossible.error().fault(), Fault::no_space);
+  Result<Bitmap> bitmap = Bitmap::make(BlockCount(100));
+  ASSERT_TRUE(bitmap);
+  EXPECT_EQ(bitmap->changed_pages(), 0U);
+  bitmap->set_all();
+  EXPECT_EQ(bitmap->reserve(BlockCount(1ULL << 60U)).fault(), Fault::no_space);
+  EXPECT_EQ(bitmap->weight(), BlockCount(100)) << "it is as it was";
+  EXPECT_TRUE(bitmap->reserve(BlockCount(1ULL << 20U)).ok());
+  EXPECT_EQ(bitmap->weight(), BlockCount(100));
+  bitmap->resize(BlockCount(10), false);
+  bitmap->resize(BlockCount(1ULL << 20U), false);
+  EXPECT_EQ(bitmap->weight(), BlockCount(10)) << "what was cut off has not come back";
+}
+
 }  // namespace
 }  // namespace replicator
