@@ -167,10 +167,15 @@ Status Reactor::Impl::set_up() {
     return Status(
         Fault::unsupported,
         result == -ENOSYS
-            ? "this kernel has no io_uring; Linux 5.10 or later with CONFIG_IO_URING is needed"
+            ? "this kernel has no io_uring; Linux 5.11 or later with CONFIG_IO_URING is needed"
             : "io_uring can't be set up: a seccomp profile or the sysctl "
               "kernel.io_uring_disabled forbids it",
         -result);
+  }
+  // Without it a wait with a limit would need a request of its own.
+  if ((ring.features & IORING_FEAT_EXT_ARG) == 0) {
+    return Status(Fault::unsupported,
+                  "this kernel's io_uring is too old; Linux 5.11 or later is needed");
   }
   storage = make_storage(*this);
   guarded_storage = std::make_unique<io::GuardedStorage>(*storage);
