@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/signalfd.h>
-#include <syslog.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -20,6 +19,7 @@
 #include "daemon/daemon.hpp"
 #include "daemon/process.hpp"
 #include "daemon/recent_lines.hpp"
+#include "daemon/system_log.hpp"
 #include "io/frame_pool.hpp"
 #include "uring/reactor.hpp"
 
@@ -136,14 +136,6 @@ void to_file(void* context, log::Level level, std::string_view line) {
   std::fflush(file);
 }
 
-void to_syslog(void* /*context*/, log::Level level, std::string_view line) {
-  const int priority = level == log::Level::error     ? LOG_ERR
-                       : level == log::Level::warning ? LOG_WARNING
-                       : level == log::Level::info    ? LOG_INFO
-                                                      : LOG_DEBUG;
-  syslog(priority, "%.*s", static_cast<int>(line.size()), line.data());
-}
-
 // The parent stays until the child says that it serves (or fails), so that its exit code means
 // something.
 int start_in_background() {
@@ -243,7 +235,9 @@ int main(int count, char** words) {
   int ready = -1;
   if (arguments.background) ready = start_in_background();
   std::FILE* file = nullptr;
+  SystemLog system_log;
   log::Sink sink = nullptr;
+  void* context = nullptr;
   if (!arguments.log_file.empty()) {
     file = std::fopen(arguments.log_file.c_str(), "ae");
     if (file == nullptr) {
@@ -252,11 +246,12 @@ int main(int count, char** words) {
       return 20;
     }
     sink = to_file;
+    context = file;
   } else if (arguments.background) {
-    openlog("polluxd", LOG_PID, LOG_DAEMON);
-    sink = to_syslog;
+    sink = SystemLog::sink;
+    context = &system_log;
   }
-  RecentLines recent(sink, file);
+  RecentLines recent(sink, context);
   recent.take_over();
   if (arguments.verbose) log::set_level(log::Level::debug);
   return serve(arguments, ready, recent);
