@@ -55,7 +55,7 @@ Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
   if (command == "status") co_return status(request);
   if (command == "show") co_return show(request);
   if (command == "get-gi") co_return generations(request);
-  if (command == "report") co_return report(request);
+  if (command == "report") co_return co_await report(request);
   if (command == "explain") co_return explain(request);
   if (command == "marked-ranges") co_return marked_ranges(request);
   if (command == "new-resource") co_return new_resource(request);

@@ -137,14 +137,17 @@ Reply Daemon::generations(const Request& request) {
 }
 
 // Without ranges, which are asked for volume by volume and page by page.
-Reply Daemon::report(const Request& request) {
+Task<Daemon::Reply> Daemon::report(const Request& request) {
+  // The report has it as it was when it was last asked for.
+  const UndoStore::Space space = co_await undo_files_.space();
+  static_cast<void>(space);
   const Entry* entry = find_resource(request.object);
-  if (entry == nullptr) return unknown_resource();
+  if (entry == nullptr) co_return unknown_resource();
   NodeReport report = entry->resource->report();
   if (report.peer_name.empty()) report.peer_name = entry->peer_name;
   Reply reply;
   reply.data = control::encode_report(report);
-  return reply;
+  co_return reply;
 }
 
 Reply Daemon::explain(const Request& request) {

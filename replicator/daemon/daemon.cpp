@@ -21,7 +21,7 @@ Daemon::Daemon(uring::Reactor& reactor, DaemonOptions options)
       incoming_(incoming_bytes),
       replies_(reply_bytes),
       memory_{incoming_, replies_},
-      undo_files_(reactor_.world().storage, options_.undo_directory),
+      undo_files_(reactor_, options_.undo_directory),
       generation_files_(reactor_, options_.generations_directory),
       events_(reactor.world().clock, [this] { return all_status(); }),
       event_source_(events_),

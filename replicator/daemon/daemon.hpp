@@ -104,7 +104,7 @@ class Daemon final : public control::CommandHandler {
   Reply status(const Request& request);
   Reply show(const Request& request);
   Reply generations(const Request& request);
-  Reply report(const Request& request);
+  Task<Reply> report(const Request& request);
   Reply explain(const Request& request);
   Reply marked_ranges(const Request& request);
 

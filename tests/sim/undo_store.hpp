@@ -14,29 +14,33 @@ class SimUndoStore final : public UndoStore {
  public:
   explicit SimUndoStore(Node& node) : node_(node) {}
 
-  Result<std::unique_ptr<io::Disk>> create(const std::string& /*resource*/,
-                                           std::uint32_t /*volume*/, ByteCount size) override {
-    if (refuse) return failure(Fault::no_space, "undo directory");
-    if (growing_ != nullptr) return failure(Fault::exists, "undo file");
+  Task<Result<std::unique_ptr<io::Disk>>> create(std::string /*resource*/, std::uint32_t /*volume*/,
+                                                 ByteCount size) override {
+    if (refuse) co_return failure(Fault::no_space, "undo directory");
+    if (growing_ != nullptr) co_return failure(Fault::exists, "undo file");
     const std::string path = "/undo/" + std::to_string(files_.size());
     growing_ = &node_.add_disk(path, size);
     files_.push_back(growing_);
-    return node_.io().storage.open(path, io::DiskAccess::exclusive);
+    co_return node_.io().storage.open(path, io::DiskAccess::exclusive);
   }
-  Result<std::unique_ptr<io::Disk>> reopen(const std::string& /*resource*/,
-                                           std::uint32_t /*volume*/) override {
-    if (growing_ == nullptr) return failure(Fault::not_found, "undo file");
-    return node_.io().storage.open(growing_->path(), io::DiskAccess::exclusive);
+  Task<Result<std::unique_ptr<io::Disk>>> reopen(std::string /*resource*/,
+                                                 std::uint32_t /*volume*/) override {
+    if (growing_ == nullptr) co_return failure(Fault::not_found, "undo file");
+    co_return node_.io().storage.open(growing_->path(), io::DiskAccess::exclusive);
   }
-  std::string finish(const std::string& /*resource*/, std::uint32_t /*volume*/) override {
+  Task<std::string> finish(std::string /*resource*/, std::uint32_t /*volume*/) override {
     ++finished;
-    return growing_ == nullptr ? std::string() : std::exchange(growing_, nullptr)->path();
+    co_return growing_ == nullptr ? std::string() : std::exchange(growing_, nullptr)->path();
   }
-  void set_aside(const std::string& /*resource*/, std::uint32_t /*volume*/) override {
+  Task<void> set_aside(std::string /*resource*/, std::uint32_t /*volume*/) override {
     ++put_aside;
     growing_ = nullptr;
+    co_return;
   }
-  Space space() override { return Space{free, ByteCount(1ULL << 30U)}; }
+  Task<Space> space() override { co_return Space{free, ByteCount(1ULL << 30U)}; }
+  [[nodiscard]] Space last_space() const noexcept override {
+    return Space{free, ByteCount(1ULL << 30U)};
+  }
   [[nodiscard]] std::uint64_t seconds_since_1970() const override { return 1'700'000'000; }
 
   [[nodiscard]] const std::vector<SimDisk*>& files() const noexcept { return files_; }

@@ -27,7 +27,7 @@ UndoTerms undo_terms(const DiskOptions& options, UndoStore* store) {
   terms.on = options.undo && store != nullptr;
   terms.max_kib = options.undo_max_size_sectors / 2;
   if (store == nullptr) return terms;
-  const UndoStore::Space space = store->space();
+  const UndoStore::Space space = store->last_space();
   const std::uint64_t reserve = space.total.value() / 100 * options.undo_min_free_percent;
   if (space.free.value() > reserve) terms.room_kib = (space.free.value() - reserve) / kib;
   return terms;

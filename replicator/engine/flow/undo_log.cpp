@@ -25,14 +25,18 @@ Task<Result<std::unique_ptr<UndoLog>>> UndoLog::begin(UndoStore& store, UndoHead
                                                       UndoLimits limits) {
   Result<Bitmap> kept = Bitmap::make(header.blocks());
   if (!kept) co_return tl::unexpected<Status>(kept.error());
+  std::string resource = header.resource;
+  const std::uint32_t volume = header.volume;
+  const ByteCount file_size = header.file_size();
   Result<std::unique_ptr<io::Disk>> file =
-      store.create(header.resource, header.volume, header.file_size());
+      co_await store.create(std::move(resource), volume, file_size);
   if (!file) co_return tl::unexpected<Status>(file.error());
   std::unique_ptr<UndoLog> log(
       new UndoLog(store, std::move(header), limits, std::move(*file), std::move(*kept)));
   const Status written = co_await log->write_header();
   if (!written.ok()) {
-    store.set_aside(log->header_.resource, log->header_.volume);
+    std::string name = log->header_.resource;
+    co_await store.set_aside(std::move(name), volume);
     co_return tl::unexpected<Status>(written);
   }
   co_return Result<std::unique_ptr<UndoLog>>(std::move(log));
@@ -41,7 +45,8 @@ Task<Result<std::unique_ptr<UndoLog>>> UndoLog::begin(UndoStore& store, UndoHead
 Task<Result<std::unique_ptr<UndoLog>>> UndoLog::resume(UndoStore& store, std::string resource,
                                                        std::uint32_t volume, ByteCount device,
                                                        UndoLimits limits) {
-  Result<std::unique_ptr<io::Disk>> file = store.reopen(resource, volume);
+  std::string name = resource;
+  Result<std::unique_ptr<io::Disk>> file = co_await store.reopen(std::move(name), volume);
   if (!file) co_return tl::unexpected<Status>(file.error());
   Status problem;
   io::BufferPool pool(undo_header_bytes, false);
@@ -66,7 +71,7 @@ Task<Result<std::unique_ptr<UndoLog>>> UndoLog::resume(UndoStore& store, std::st
     problem = loaded;
   }
   if (!problem.ok()) {
-    store.set_aside(resource, volume);
+    co_await store.set_aside(std::move(resource), volume);
     co_return tl::unexpected<Status>(problem);
   }
   log->recording_ = !log->header_.partial;
@@ -193,9 +198,13 @@ Task<void> UndoLog::make_stable() {
     status = written;
   }
   settling_.clear();
+  const char* why = "the undo file can't be written";
+  if (status.ok()) {
+    copies_stable_ = upto;
+    const UndoStore::Space space = co_await store_.space();
+    why = exhausted(space);
+  }
   busy_ = false;
-  if (status.ok()) copies_stable_ = upto;
-  const char* const why = status.ok() ? exhausted() : "the undo file can't be written";
   if (why != nullptr && recording_) co_await give_up(why);
   progress_.notify_all();
 }
@@ -217,10 +226,9 @@ Task<Status> UndoLog::write_bitmap_pages(ByteRange run) {
 }
 
 // Null while there is room.
-const char* UndoLog::exhausted() {
+const char* UndoLog::exhausted(const UndoStore::Space& space) const {
   if (limits_.kept_max.value() != 0 && kept() >= limits_.kept_max)
     return "undo-max-size is reached";
-  const UndoStore::Space space = store_.space();
   const std::uint64_t reserve = space.total.value() / 100 * limits_.free_percent_min;
   if (space.free.value() <= reserve) return "the file system is at undo-min-free";
   return nullptr;
@@ -252,7 +260,8 @@ Task<std::string> UndoLog::finish() {
                  text(written.fault()));
   }
   file_.reset();
-  co_return store_.finish(header_.resource, header_.volume);
+  std::string resource = header_.resource;
+  co_return co_await store_.finish(std::move(resource), header_.volume);
 }
 
 }  // namespace replicator

@@ -60,7 +60,7 @@ class UndoLog {
   Task<void> copy(BackingDevice& disk, ByteRange run);
   Task<void> make_stable();
   Task<Status> write_bitmap_pages(ByteRange run);
-  [[nodiscard]] const char* exhausted();
+  [[nodiscard]] const char* exhausted(const UndoStore::Space& space) const;
   Task<void> give_up(const char* why);
 
   UndoStore& store_;
