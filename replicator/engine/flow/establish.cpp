@@ -11,6 +11,7 @@ namespace replicator {
 namespace {
 constexpr int before_features = 80;  // both sides assume protocol 80 until features were exchanged
 constexpr std::size_t first_packet_bytes = 8;
+constexpr Duration failure_pause = Duration::seconds(1);
 }  // namespace
 
 Establisher::Establisher(io::World& world, const PeerConfig& peer, const NetOptions& options)
@@ -134,7 +135,11 @@ Task<bool> Establisher::try_accept() {
   io::Op op;
   listener_->accept(op, stream, patience);
   const std::int32_t result = co_await op;
-  if (result < 0) co_return false;
+  if (result < 0) {
+    const bool in_order = result == -ETIMEDOUT || result == -ECANCELED;
+    if (!in_order) co_await wait_after_failure();
+    co_return false;
+  }
   if (stream->peer().host != peer_.peer.host) {
     log::warning("{}: refused a connection from {}, expected {}", io::text(peer_.local),
                  io::text(stream->peer()), io::host_text(peer_.peer));
@@ -151,6 +156,17 @@ Task<bool> Establisher::try_accept() {
   slot = std::move(stream);
   if (crossed) log::debug("{}: initial packet crossed", io::text(peer_.local));
   co_return crossed&& coin();
+}
+
+// Descriptors may be short, and a connect that fails at once takes no time either: trying all the
+// time would help nobody.
+Task<void> Establisher::wait_after_failure() {
+  if (stopped_) co_return;
+  io::Op op;
+  sleeping_ = &op;
+  world_.clock.sleep(op, failure_pause);
+  co_await op;
+  sleeping_ = nullptr;
 }
 
 void Establisher::drop_dead() noexcept {

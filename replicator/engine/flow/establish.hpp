@@ -41,6 +41,7 @@ class Establisher {
   enum class Kind : std::uint8_t { none, data, meta };
   Task<void> try_connect();
   Task<bool> try_accept();  // true: accept again before connecting
+  Task<void> wait_after_failure();
   Task<Kind> first_packet(io::Stream& stream);
   Task<bool> announce(io::Stream& stream, Packet kind);
   Task<bool> both_ok();
