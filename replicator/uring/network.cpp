@@ -124,6 +124,7 @@ class SocketStream final : public io::Stream {
     request.opcode = IORING_OP_RECV;
     request.memory = into.data();
     request.length = into.size();
+    if (!patience.is_forever()) receive_until_ = impl_.nanoseconds() + patience.nanoseconds();
     impl_.submit_timed(request, patience);
   }
 
@@ -172,8 +173,10 @@ class SocketStream final : public io::Stream {
   static void received(Reactor::Impl& impl, Request& request, std::int32_t result) {
     const auto& stream = *static_cast<SocketStream*>(request.owner);
     if ((result == -EINTR || result == -EAGAIN) && !stream.ended_) {
-      request.timed = false;
-      return impl.submit(request);
+      if (!request.timed) return impl.submit(request);
+      const auto left = Duration::nanoseconds(stream.receive_until_ - impl.nanoseconds());
+      if (left > Duration()) return impl.submit_timed(request, left);
+      result = -ECANCELED;
     }
     if (result == -ECANCELED && request.timed) result = stream.ended_ ? 0 : -ETIMEDOUT;
     end(impl, request, result);
@@ -215,6 +218,7 @@ class SocketStream final : public io::Stream {
   std::size_t first_vector_ = 0;
   std::size_t total_ = 0;
   Duration patience_ = Duration::forever();
+  std::int64_t receive_until_ = 0;  // when the receive has a limit
   msghdr message_{};
 };
 
