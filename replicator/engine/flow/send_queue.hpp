@@ -1,8 +1,7 @@
 // Outgoing packets of one socket. Whatever is queued while a send is in flight leaves together in
 // the next one (one gathered send per turn of the loop, TCP_NODELAY on). Heads are copied; payloads
 // are either referenced (the owner waits for its SendMark) or owned by the queue until they are
-// sent. Bounded: more than `head_limit` bytes of unsent heads means the peer does not read; the
-// queue then reports itself overrun and the connection is dropped (P6).
+// sent. Bounded by those who use it: they look at queued_bytes() before they answer more (P6).
 #pragma once
 
 #include <cstdint>
@@ -34,8 +33,6 @@ class SendMark : public ListNode {
 
 class SendQueue {
  public:
-  static constexpr std::size_t head_limit = 1U << 20U;
-
   explicit SendQueue(io::Stream& stream);
 
   void push(ConstBytes head);
@@ -50,7 +47,6 @@ class SendQueue {
   void close() noexcept;
 
   [[nodiscard]] bool idle() const noexcept { return !sending_now_ && filling_.empty(); }
-  [[nodiscard]] bool overrun() const noexcept { return filling_.heads.size() > head_limit; }
   [[nodiscard]] std::size_t queued_bytes() const noexcept {
     return filling_.total + sending_.total;
   }
