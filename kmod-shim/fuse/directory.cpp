@@ -152,7 +152,7 @@ struct Operations {
     if (found == nullptr) return;
     Reply reply(request);
     std::uint64_t handle = 0;
-    const int error = found->open(writes(info->flags), handle);
+    const int error = found->open(writes(info->flags), fuse_req_ctx(request)->uid, handle);
     if (error != 0) return reply.error(error);
     if (!reply.opened(handle)) found->release(handle, writes(info->flags));
   }

@@ -2,6 +2,7 @@
 // reader until it is closed. Read-only, for everybody.
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <string>
@@ -18,14 +19,21 @@ class TextFile : public File {
   // As in /proc: unknown before it is read, shown as 0.
   [[nodiscard]] std::uint64_t size() const noexcept override { return 0; }
   [[nodiscard]] std::uint32_t mode() const noexcept override { return 0444; }
-  int open(bool for_writing, std::uint64_t& handle) override;
+  int open(bool for_writing, std::uint32_t user, std::uint64_t& handle) override;
   void release(std::uint64_t handle, bool for_writing) noexcept override;
   void read(Reply reply, std::uint64_t handle, std::uint64_t offset, std::size_t size) override;
 
  private:
-  static constexpr std::size_t readers_max = 1024;
+  // Root has a share of its own: nobody can keep it from looking by holding files open.
+  enum class Share : std::uint8_t { root, others };
+  static constexpr std::size_t share_max = 512;
+  struct Text {
+    std::string text;
+    Share share;
+  };
   Generate generate_;
-  std::map<std::uint64_t, std::string> texts_;
+  std::map<std::uint64_t, Text> texts_;
+  std::array<std::size_t, 2> open_{};  // by share
   std::uint64_t next_handle_ = 1;
 };
 

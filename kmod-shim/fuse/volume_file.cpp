@@ -27,7 +27,7 @@ ByteRange clipped(std::uint64_t offset, std::size_t size, std::uint64_t end) noe
 
 }  // namespace
 
-int VolumeFile::open(bool for_writing, std::uint64_t& handle) {
+int VolumeFile::open(bool for_writing, std::uint32_t /*user*/, std::uint64_t& handle) {
   const Status opened = device_.open(for_writing);
   if (!opened.ok()) {
     // The kernel module's answer to a reader of a Secondary.

@@ -25,7 +25,7 @@ class VolumeFile : public File {
     return device_.limits().size.value();
   }
   [[nodiscard]] std::uint32_t mode() const noexcept override { return 0600; }
-  int open(bool for_writing, std::uint64_t& handle) override;
+  int open(bool for_writing, std::uint32_t user, std::uint64_t& handle) override;
   void release(std::uint64_t handle, bool for_writing) noexcept override;
   void read(Reply reply, std::uint64_t handle, std::uint64_t offset, std::size_t size) override;
   void write(Reply reply, std::uint64_t offset, ConstBytes data,
