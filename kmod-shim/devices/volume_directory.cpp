@@ -15,6 +15,8 @@ Task<Result<std::unique_ptr<Directory>>> mount_volume_directory(uring::Reactor& 
   options.path = "/run/pollux/volumes";
   options.largest_write = 256U << 10U;
   options.receive_buffers = 12;
+  // As many as two devices that stand still have requests in their queues (64 MiB).
+  options.receive_buffers_max = 256;
   co_return co_await Directory::mount(reactor, std::move(options));
 }
 

@@ -27,7 +27,12 @@ constexpr std::uint64_t folder_inode = FUSE_ROOT_ID;
 constexpr std::size_t write_header_bytes = sizeof(fuse_in_header) + sizeof(fuse_write_in);
 // The kernel gives out no request to a smaller buffer.
 constexpr std::size_t payload_bytes_min = FUSE_MIN_READ_BUFFER;
-constexpr unsigned requests_in_kernel = 256;
+// For all files of a folder together: the queue of one device must not be all of it.
+constexpr unsigned requests_in_kernel = 16384;
+// When no buffer has come back for this long, somebody's device stands still, and the others need
+// buffers of their own (L2).
+constexpr Duration patience_for_buffer = Duration::milliseconds(50);
+constexpr std::uint32_t buffers_more = 16;
 
 bool writes(int open_flags) noexcept { return (open_flags & O_ACCMODE) != O_RDONLY; }
 
@@ -237,8 +242,7 @@ Directory::Directory(uring::Reactor& reactor, DirectoryOptions options)
       buffers_(options_.receive_buffers,
                std::max<std::size_t>(options_.largest_write, payload_bytes_min),
                write_header_bytes) {
-  buffers_.on_return(
-      [](void* self) { static_cast<Directory*>(self)->buffer_returned_.notify_all(); }, this);
+  buffers_.on_return([](void* self) { static_cast<Directory*>(self)->buffer_returned(); }, this);
 }
 
 Directory::~Directory() {
@@ -282,8 +286,7 @@ Task<void> Directory::serve() {
   while (!stopping_ && !ended_) {
     if (!receiving_) receiving_ = buffers_.try_take();
     if (!receiving_) {
-      io::Event::Wait returned(buffer_returned_);
-      co_await returned;
+      co_await wait_for_buffer();
       continue;
     }
     receive_some();
@@ -295,6 +298,19 @@ Task<void> Directory::serve() {
     co_await readable;
   }
   receiving_.reset();
+}
+
+Task<void> Directory::wait_for_buffer() {
+  io::Op pause;
+  waiting_ = &pause;
+  reactor_.world().clock.sleep(pause, patience_for_buffer);
+  const std::int32_t woken = co_await pause;
+  waiting_ = nullptr;
+  if (woken == 0) buffers_.grow(buffers_more, options_.receive_buffers_max);
+}
+
+void Directory::buffer_returned() noexcept {
+  if (waiting_ != nullptr) reactor_.world().clock.wake(*waiting_);
 }
 
 // Until the kernel has nothing more for us now, or others are to have their turn.

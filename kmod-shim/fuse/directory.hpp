@@ -28,6 +28,7 @@ struct DirectoryOptions {
   std::string path;
   std::uint32_t largest_write = 4096;  // bytes; 1 MiB at most
   std::uint32_t receive_buffers = 1;
+  std::uint32_t receive_buffers_max = 1;  // while some stay in use for long
   // Then other work of the thread gets its turn.
   std::uint32_t requests_in_a_row = 32;
   bool for_everybody = false;  // otherwise for this process's user alone
@@ -62,6 +63,8 @@ class Directory {
   Directory(uring::Reactor& reactor, DirectoryOptions options);
   Status open_session(int fd);
   Task<void> serve();
+  Task<void> wait_for_buffer();
+  void buffer_returned() noexcept;
   void receive_some();
   [[nodiscard]] Entry* entry(std::uint64_t inode) noexcept;
   [[nodiscard]] std::uint64_t inode_of(std::string_view name) const noexcept;
@@ -72,7 +75,7 @@ class Directory {
   std::uint64_t next_inode_ = 2;            // 1 is the folder itself
   ReceiveBuffers buffers_;
   ReceiveBuffers::Buffer receiving_;
-  io::Event buffer_returned_;
+  io::Op* waiting_ = nullptr;  // for a buffer
   fuse_session* session_ = nullptr;
   int fd_ = -1;
   bool stopping_ = false;

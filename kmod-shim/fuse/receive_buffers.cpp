@@ -23,7 +23,6 @@ ReceiveBuffers::ReceiveBuffers(std::uint32_t count, std::size_t payload_bytes,
                             MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0);
   ensure(memory != MAP_FAILED);
   arena_ = static_cast<std::byte*>(memory);
-  free_.reserve(count);
   for (std::uint32_t i = count; i > 0; --i)
     free_.push_back(arena_ + stride_ * (i - 1) + page);
 }
@@ -72,17 +71,40 @@ void ReceiveBuffers::Buffer::reset() noexcept {
   std::exchange(owner_, nullptr)->give(page_);
 }
 
+bool ReceiveBuffers::map_extra() noexcept {
+  void* const memory =
+      mmap(nullptr, stride_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (memory == MAP_FAILED) return false;
+  extra_.push_back(static_cast<std::byte*>(memory));
+  free_.push_back(extra_.back() + page);
+  return true;
+}
+
+void ReceiveBuffers::grow(std::uint32_t by, std::uint32_t most) noexcept {
+  while (by > 0 && count() < most && map_extra())
+    --by;
+}
+
+// When all are there again, but for the one into which the next request is received, those that
+// were mapped for a while go.
+void ReceiveBuffers::put_back(std::byte* payload) noexcept {
+  free_.push_back(payload);
+  if (extra_.empty() || !aside_.empty() || free_.size() + 1 < count()) return;
+  std::erase_if(extra_, [this](std::byte* each) {
+    if (std::erase(free_, each + page) == 0) return false;
+    munmap(each, stride_);
+    return true;
+  });
+}
+
 void ReceiveBuffers::give(std::byte* payload) {
   if (io::HeldMemory::holds(ConstBytes(payload, stride_ - page))) {
     aside_.push_back(payload);
     io::HeldMemory::listen(*this);
-    void* const memory =
-        mmap(nullptr, stride_, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-    if (memory == MAP_FAILED) return;
-    extra_.push_back(static_cast<std::byte*>(memory));
-    payload = extra_.back() + page;
+    if (!map_extra()) return;
+  } else {
+    put_back(payload);
   }
-  free_.push_back(payload);
   if (notify_ != nullptr) notify_(context_);
 }
 
@@ -90,7 +112,7 @@ void ReceiveBuffers::memory_freed() noexcept {
   const std::vector<std::byte*> looked_at = std::exchange(aside_, {});
   for (std::byte* payload : looked_at) {
     if (io::HeldMemory::holds(ConstBytes(payload, stride_ - page))) aside_.push_back(payload);
-    else free_.push_back(payload);
+    else put_back(payload);
   }
   if (notify_ != nullptr) notify_(context_);
   if (aside_.empty()) Listener::unlink();

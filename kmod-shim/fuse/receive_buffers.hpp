@@ -41,11 +41,19 @@ class ReceiveBuffers final : io::HeldMemory::Listener {
 
   // Null when all are in use.
   Buffer try_take() noexcept;
+  // More of them, as far as there is memory and as long as some are in use; never more than `most`
+  // in all.
+  void grow(std::uint32_t by, std::uint32_t most) noexcept;
+  [[nodiscard]] std::size_t count() const noexcept {
+    return arena_bytes_ / stride_ + extra_.size();
+  }
   // Called whenever one is given back; must not call back into this object.
   void on_return(void (*notify)(void*), void* context) noexcept;
 
  private:
   void give(std::byte* page);
+  bool map_extra() noexcept;
+  void put_back(std::byte* page) noexcept;
   void memory_freed() noexcept override;
 
   std::byte* arena_ = nullptr;
@@ -55,7 +63,7 @@ class ReceiveBuffers final : io::HeldMemory::Listener {
   std::size_t header_bytes_;
   std::vector<std::byte*> free_;
   std::vector<std::byte*> aside_;  // given back, and held
-  std::vector<std::byte*> extra_;  // one for each that was ever put aside
+  std::vector<std::byte*> extra_;  // in place of those put aside, and for a while
   void (*notify_)(void*) = nullptr;
   void* context_ = nullptr;
 };

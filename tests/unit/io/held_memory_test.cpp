@@ -93,5 +93,34 @@ TEST_F(HeldMemoryTest, receive_buffers_do_not_run_out) {
   EXPECT_EQ(again.bytes().data(), payload.data() - 128);
 }
 
+TEST_F(HeldMemoryTest, receive_buffers_grow_while_some_stay_in_use) {
+  shim::ReceiveBuffers buffers(2, 8192, 80);
+  std::vector<shim::ReceiveBuffers::Buffer> taken;
+  taken.push_back(buffers.try_take());
+  taken.push_back(buffers.try_take());
+  EXPECT_FALSE(buffers.try_take());
+  buffers.grow(2, 5);
+  buffers.grow(2, 5);
+  EXPECT_EQ(buffers.count(), 5U);
+  for (int i = 0; i < 3; ++i) {
+    taken.push_back(buffers.try_take());
+    ASSERT_TRUE(taken.back());
+    fill_bytes(taken.back().bytes(), std::byte{1});
+  }
+  EXPECT_FALSE(buffers.try_take());
+  while (taken.size() > 2)
+    taken.erase(taken.begin());  // those of the arena first
+  EXPECT_EQ(buffers.count(), 5U) << "two of them are in use";
+  taken.erase(taken.begin());
+  EXPECT_EQ(buffers.count(), 3U) << "the next request is received into the third";
+  taken.clear();
+  EXPECT_EQ(buffers.count(), 2U);
+  taken.push_back(buffers.try_take());
+  taken.push_back(buffers.try_take());
+  EXPECT_TRUE(taken[0]);
+  EXPECT_TRUE(taken[1]);
+  EXPECT_FALSE(buffers.try_take());
+}
+
 }  // namespace
 }  // namespace replicator::io
