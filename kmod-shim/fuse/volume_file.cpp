@@ -19,6 +19,11 @@ constexpr std::uint64_t zeroed_bytes_max = extent_bytes;
 // Of one read: the most that a buffer can hold, and that the kernel asks for.
 constexpr std::size_t read_bytes_max = 1U << 20U;
 
+// What a volume may hold of a pool for reads, and as much for copies.
+std::uint64_t share_of(const io::BufferPool& pool) noexcept {
+  return std::max<std::uint64_t>(pool.arena().size() / 4, read_bytes_max);
+}
+
 // The part of the range that is not beyond `end`.
 ByteRange clipped(std::uint64_t offset, std::size_t size, std::uint64_t end) noexcept {
   const std::uint64_t begin = std::min(offset, end);
@@ -26,6 +31,9 @@ ByteRange clipped(std::uint64_t offset, std::size_t size, std::uint64_t end) noe
 }
 
 }  // namespace
+
+VolumeFile::VolumeFile(io::BlockDevice& device, io::BufferPool& pool) noexcept
+    : device_(device), pool_(pool), for_reads_(share_of(pool)), for_copies_(share_of(pool)) {}
 
 int VolumeFile::open(bool for_writing, std::uint32_t /*user*/, std::uint64_t& handle) {
   const Status opened = device_.open(for_writing);
@@ -75,6 +83,8 @@ void VolumeFile::read(Reply reply, std::uint64_t /*handle*/, std::uint64_t offse
 Task<void> VolumeFile::do_read(Reply reply, ByteRange range) {
   const std::uint64_t step = device_.limits().maximum_bytes;
   const std::size_t size = range.length.value();
+  io::Semaphore::Take share(for_reads_, size);
+  co_await share;
   io::BufferPool::Buffer buffer = co_await pool_.take(size);
   for (std::uint64_t at = 0; at < size;) {
     const ByteRange part{range.begin + ByteCount(at), ByteCount(std::min(step, size - at))};
@@ -105,9 +115,11 @@ void VolumeFile::write(Reply reply, std::uint64_t offset, ConstBytes data,
   data = data.first(range.length.value());
 
   io::BufferPool::Buffer copy;
-  if (data.size() <= copied_bytes_max) copy = pool_.try_take(data.size());
+  if (data.size() <= std::min<std::uint64_t>(copied_bytes_max, for_copies_))
+    copy = pool_.try_take(data.size());
   ReceiveBuffers::Buffer received;
   if (copy) {
+    for_copies_ -= data.size();
     copy_bytes(copy.bytes(), data);
     data = copy.bytes();
   } else {
@@ -120,18 +132,18 @@ void VolumeFile::write(Reply reply, std::uint64_t offset, ConstBytes data,
 Task<void> VolumeFile::do_write(Reply reply, std::uint64_t offset, io::BufferPool::Buffer copy,
                                 ReceiveBuffers::Buffer received, ConstBytes data) {
   const std::uint64_t step = device_.limits().maximum_bytes;
-  for (std::uint64_t at = 0; at < data.size(); at += step) {
+  Status status;
+  for (std::uint64_t at = 0; at < data.size() && status.ok(); at += step) {
     const ConstBytes part = data.subspan(at, std::min<std::uint64_t>(step, data.size() - at));
     const ByteRange range{ByteOffset(offset + at), ByteCount(part.size())};
     const Status done = co_await device_.write(range, part, false);
-    if (!done.ok()) {
-      reply.error(error_number(done));
-      co_return;
-    }
+    status = done;
   }
+  if (copy) for_copies_ += data.size();
   copy.reset();
   received.reset();
-  reply.written(data.size());
+  if (status.ok()) reply.written(data.size());
+  else reply.error(error_number(status));
 }
 
 void VolumeFile::sync(Reply reply) { requests_.start(do_sync(std::move(reply))); }

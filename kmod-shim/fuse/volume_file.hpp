@@ -18,8 +18,7 @@ namespace replicator::shim {
 class VolumeFile : public File {
  public:
   // Both outlive the file; close() comes before the end of it.
-  VolumeFile(io::BlockDevice& device, io::BufferPool& pool) noexcept
-      : device_(device), pool_(pool) {}
+  VolumeFile(io::BlockDevice& device, io::BufferPool& pool) noexcept;
 
   [[nodiscard]] std::uint64_t size() const noexcept override {
     return device_.limits().size.value();
@@ -50,6 +49,9 @@ class VolumeFile : public File {
 
   io::BlockDevice& device_;
   io::BufferPool& pool_;
+  // Of the pool: a volume that stands still leaves room for the others (L2).
+  io::Semaphore for_reads_;
+  std::uint64_t for_copies_;
   std::uint32_t openers_ = 0;
   std::uint32_t writers_ = 0;
   io::Event released_;

@@ -46,8 +46,7 @@ Connection::Connection(const Environment& environment, std::unique_ptr<io::Strea
     : environment_(environment),
       stream_(std::move(stream)),
       input_(environment.limits.receive_bytes),
-      replies_(environment.limits.requests_in_flight),
-      payload_budget_(environment.pool.arena().size() / 4) {
+      replies_(environment.limits.requests_in_flight) {
   ensure(environment.limits.requests_in_flight >= 2);
   ensure(environment.limits.receive_bytes >= std::size_t{4} * small_write);
   slots_.reserve(environment.limits.requests_in_flight);
@@ -185,14 +184,14 @@ void Connection::batch_done() noexcept {
 // Nothing that is sent from now on would be understood, or arrive.
 void Connection::break_off() noexcept {
   broken_ = true;
-  slot_released_.notify_all();
+  environment_.share.released.notify_all();
   cut();
 }
 
 // The client sends no more: what is in flight is still carried out and answered.
 Task<void> Connection::finish_requests() {
   while (in_flight_ != 0) {
-    io::Event::Wait wait(slot_released_);
+    io::Event::Wait wait(environment_.share.released);
     co_await wait;
   }
   closing_ = true;

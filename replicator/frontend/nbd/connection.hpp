@@ -33,12 +33,22 @@ struct Limits {
   Duration stop = Duration::seconds(5);             // for requests in flight, when the server stops
 };
 
+// What the connections of one volume share: memory for payloads, a part of the pool's, so that a
+// volume that stands still leaves room for the others (L2, P6).
+struct PayloadShare {
+  explicit PayloadShare(const io::BufferPool& pool) noexcept : budget(pool.arena().size() / 4) {}
+  std::size_t budget;
+  std::size_t used = 0;  // what requests hold or will take
+  io::Event released;    // a request of one of them has ended
+};
+
 struct Environment {
   io::Clock& clock;
   io::BufferPool& pool;
   io::BlockDevice& device;
   const std::string& export_name;
   const Limits& limits;
+  PayloadShare& share;
 };
 
 class Connection : public ListNode {
@@ -106,13 +116,10 @@ class Connection : public ListNode {
   ReplyQueue replies_;
   io::BufferPool::Buffer spare_;  // for the small write that is next
   io::Event work_for_writer_;
-  io::Event slot_released_;
   io::Event hold_released_;
   io::Op watch_;  // the sleep of watch_client()
   std::uint64_t sends_ = 0;
   std::uint32_t in_flight_ = 0;
-  std::size_t payload_bytes_ = 0;  // memory of the pool that requests hold or will take
-  std::size_t payload_budget_;
   bool large_writes_ = false;  // the last request was one: expect another
   bool device_open_ = false;
   bool stopping_ = false;

@@ -21,7 +21,7 @@ Task<void> Connection::read_requests() {
       if (count <= 0) co_return;
       input_.filled(static_cast<std::size_t>(count));
     } else if (step == Step::wait_for_slot) {
-      io::Event::Wait wait(slot_released_);
+      io::Event::Wait wait(environment_.share.released);
       co_await wait;
       if (broken_) co_return;
     } else if (step == Step::wait_for_memory) {
@@ -208,10 +208,11 @@ Task<bool> Connection::split_read(Request request) {
   co_return going;
 }
 
-// Null when too much is in flight; slot_released_ tells when to try again.
+// Null when too much is in flight; the share's `released` tells when to try again.
 Slot* Connection::take_slot(std::uint32_t memory) {
   if (in_flight_ == environment_.limits.requests_in_flight) return nullptr;
-  if (payload_bytes_ != 0 && payload_bytes_ + memory > payload_budget_) return nullptr;
+  PayloadShare& share = environment_.share;
+  if (memory != 0 && share.used != 0 && share.used + memory > share.budget) return nullptr;
   Slot* slot = free_.pop_front();
   if (slot == nullptr) {
     slots_.push_back(std::make_unique<Slot>());
@@ -219,7 +220,7 @@ Slot* Connection::take_slot(std::uint32_t memory) {
     gate_.start(work(*slot));
   }
   ++in_flight_;
-  payload_bytes_ += memory;
+  share.used += memory;
   slot->reserved = memory;
   return slot;
 }
@@ -229,7 +230,7 @@ Task<Slot*> Connection::wait_for_slot(std::uint32_t memory) {
   while (!broken_) {
     Slot* slot = take_slot(memory);
     if (slot != nullptr) co_return slot;
-    io::Event::Wait wait(slot_released_);
+    io::Event::Wait wait(environment_.share.released);
     co_await wait;
   }
   co_return nullptr;
@@ -249,11 +250,11 @@ void Connection::start(Slot& slot) noexcept { io::RunQueue::current().post(slot.
 
 void Connection::release(Slot& slot) noexcept {
   slot.buffer.reset();
-  payload_bytes_ -= slot.reserved;
+  environment_.share.used -= slot.reserved;
   slot.reserved = 0;
   free_.push_front(slot);
   --in_flight_;
-  slot_released_.notify_all();
+  environment_.share.released.notify_all();
   if (stopping_ && in_flight_ == 0) cut();
 }
 

@@ -40,7 +40,7 @@ struct Slot : ListNode {
 
   io::BufferPool::Buffer buffer;
   std::uint32_t payload = 0;   // bytes of `buffer` that leave with the reply
-  std::uint32_t reserved = 0;  // of the connection's payload budget
+  std::uint32_t reserved = 0;  // of the volume's payload budget
 
   // The slot's coroutine waits here for work, and for a part of its reply to have left.
   struct Turn {

@@ -19,7 +19,8 @@ NbdServer::NbdServer(io::World& world, io::BufferPool& pool, io::BlockDevice& de
       pool_(pool),
       device_(device),
       export_name_(std::move(export_name)),
-      limits_(limits) {}
+      limits_(limits),
+      share_(pool) {}
 
 Status NbdServer::listen(std::string_view path) {
   ensure(listener_ == nullptr);
@@ -64,7 +65,8 @@ void NbdServer::serve(std::unique_ptr<io::Stream> stream) {
 }
 
 Task<void> NbdServer::serve_client(std::unique_ptr<io::Stream> stream) {
-  const nbd::Environment environment = {world_.clock, pool_, device_, export_name_, limits_};
+  const nbd::Environment environment = {world_.clock, pool_,   device_,
+                                        export_name_, limits_, share_};
   const auto connection = std::make_unique<nbd::Connection>(environment, std::move(stream));
   connections_.push_back(*connection);
   Task<void> running = connection->run();

@@ -51,6 +51,7 @@ class NbdServer {
   io::BlockDevice& device_;
   std::string export_name_;
   nbd::Limits limits_;
+  nbd::PayloadShare share_;
   std::unique_ptr<io::Listener> listener_;
   List<nbd::Connection> connections_;
   io::Op pause_;  // of accepting, after an error

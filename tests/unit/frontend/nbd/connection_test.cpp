@@ -45,7 +45,7 @@ class NbdConnectionTest : public testing::Test {
     queue_.run_all();
   }
   Task<void> serve(std::unique_ptr<io::Stream> stream) {
-    const Environment environment = {clock_, pool_, device_, name_, limits_};
+    const Environment environment = {clock_, pool_, device_, name_, limits_, share_};
     const auto connection = std::make_unique<Connection>(environment, std::move(stream));
     connection_ = connection.get();
     Task<void> running = connection->run();
@@ -129,6 +129,7 @@ class NbdConnectionTest : public testing::Test {
   io::RunQueue::Scope scope_{queue_};
   ManualClock clock_;
   io::BufferPool pool_{16U << 20U, false};
+  PayloadShare share_{pool_};
   MemoryBlockDevice device_{device_bytes};
   std::string name_ = "r0/0";
   Limits limits_;
@@ -444,6 +445,18 @@ TEST_F(NbdConnectionTest, payload_memory_is_bounded) {
   device_.release();
   queue_.run_all();
   EXPECT_EQ(replies().size(), 20U);
+}
+
+TEST_F(NbdConnectionTest, connections_of_a_volume_share_its_payload_memory) {
+  agree(false);
+  share_.used = share_.budget;  // of another connection
+  put(write(1, 0, pattern(4096, 1)) + request(Command::flush, 2, 0, 0));
+  EXPECT_TRUE(replies().empty());
+  share_.used = 0;
+  share_.released.notify_all();
+  queue_.run_all();
+  EXPECT_EQ(replies().size(), 2U);
+  EXPECT_EQ(share_.used, 0U);
 }
 
 TEST_F(NbdConnectionTest, requests_wait_for_memory) {
