@@ -124,11 +124,12 @@ Reply Daemon::new_resource(const Request& request) {
   if (const auto problem = control::apply_options(request.options, options)) {
     return answer(control::err_invalid_request, *problem);
   }
-  auto entry = std::make_shared<Entry>();
+  auto entry = std::make_shared<Entry>(incoming_, replies_);
   entry->options = options;
   entry->peer_name = value(request, "peer-name");
-  entry->resource = std::make_unique<Resource>(reactor_.world(), memory_, request.object, options,
-                                               &resync_order_);
+  entry->resource =
+      std::make_unique<Resource>(reactor_.world(), Memory{entry->incoming, entry->replies},
+                                 request.object, options, &resync_order_);
   entry->resource->set_undo_store(&undo_files_);
   entry->resource->set_generation_journal(&generation_files_);
   entry->resource->size_changed = [this, raw = entry.get()](Volume& volume) {

@@ -13,14 +13,19 @@ namespace replicator {
 namespace {
 constexpr std::size_t incoming_bytes = 3U << 20U;
 constexpr std::size_t reply_bytes = 3U << 20U;
+// Of each kind, of a resource when all resources together have used up the above: one whose disk or
+// peer stands still may hold that for long.
+constexpr std::size_t own_bytes = 1U << 20U;
 }  // namespace
+
+Daemon::Entry::Entry(io::BufferPool& shared_incoming, io::BufferPool& shared_replies)
+    : incoming(shared_incoming, own_bytes), replies(shared_replies, own_bytes) {}
 
 Daemon::Daemon(uring::Reactor& reactor, DaemonOptions options)
     : reactor_(reactor),
       options_(std::move(options)),
       incoming_(incoming_bytes),
       replies_(reply_bytes),
-      memory_{incoming_, replies_},
       undo_files_(reactor_, options_.undo_directory),
       generation_files_(reactor_, options_.generations_directory),
       events_(reactor.world().clock, [this] { return all_status(); }),

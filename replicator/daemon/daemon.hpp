@@ -58,6 +58,9 @@ class Daemon final : public control::CommandHandler {
     std::unique_ptr<shim::KernelDevice> device;
   };
   struct Entry {
+    Entry(io::BufferPool& shared_incoming, io::BufferPool& shared_replies);
+    io::BufferPool incoming;
+    io::BufferPool replies;
     std::unique_ptr<Resource> resource;
     std::string peer_name;
     ResourceOptions options;
@@ -123,7 +126,6 @@ class Daemon final : public control::CommandHandler {
   DaemonOptions options_;
   io::BufferPool incoming_;
   io::BufferPool replies_;
-  Memory memory_;
   UndoFiles undo_files_;
   GenerationFiles generation_files_;
   EventHub events_;

@@ -22,13 +22,22 @@ Bytes BufferPool::map(std::size_t bytes, bool touch) noexcept {
 BufferPool::BufferPool(std::size_t arena_bytes, bool touch)
     : BufferPool(map(round_up(arena_bytes, largest), touch)) {}
 
-BufferPool::BufferPool(Bytes arena) : arena_(arena.data()), arena_bytes_(arena.size()) {
-  ensure(arena_ != nullptr);
+BufferPool::BufferPool(Bytes arena) {
+  ensure(arena.data() != nullptr);
+  divide(arena);
+}
+
+BufferPool::BufferPool(BufferPool& shared, std::size_t own_bytes)
+    : shared_(&shared), own_bytes_(round_up(own_bytes, largest)) {
+  shared.sharers_.push_back(sharer_);
+}
+
+void BufferPool::divide(Bytes arena) {
+  arena_ = arena.data();
+  arena_bytes_ = arena.size();
   const std::size_t pages = arena_bytes_ / page;
   order_of_.assign(pages, taken);
   links_.assign(pages, Link{none, none});
-  for (std::uint32_t& head : heads_)
-    head = none;
   for (std::size_t index = pages; index > 0;) {
     index -= largest / page;
     push(static_cast<std::uint32_t>(index), orders - 1);
@@ -36,7 +45,18 @@ BufferPool::BufferPool(Bytes arena) : arena_(arena.data()), arena_bytes_(arena.s
   free_bytes_ = arena_bytes_;
 }
 
-BufferPool::~BufferPool() { munmap(arena_, arena_bytes_); }
+BufferPool::~BufferPool() {
+  // What a device may yet use stays.
+  if (arena_ != nullptr && aside_.empty()) munmap(arena_, arena_bytes_);
+}
+
+bool BufferPool::has_memory() noexcept {
+  if (arena_ != nullptr) return true;
+  const Bytes memory = map(own_bytes_, true);
+  if (memory.empty()) return false;
+  divide(memory);
+  return true;
+}
 
 std::size_t BufferPool::page_index(const std::byte* data) const noexcept {
   return static_cast<std::size_t>(data - arena_) / page;
@@ -129,6 +149,8 @@ void BufferPool::serve() noexcept {
     first->end(std::move(buffer));
   }
   if (stands_in_for_ != nullptr) stands_in_for_->serve();
+  for (Sharer* next = sharers_.first(); next != nullptr; next = sharers_.next(*next))
+    next->pool.serve();
 }
 
 void BufferPool::memory_freed() noexcept {
@@ -149,6 +171,10 @@ BufferPool::Buffer BufferPool::obtain(std::size_t size) noexcept {
   while ((page << order) < size)
     ++order;
   Buffer buffer;
+  if (shared_ != nullptr) {
+    buffer = shared_->obtain(size);
+    if (buffer || !has_memory()) return buffer;
+  }
   std::byte* data = carve(order);
   if (data == nullptr && !aside_.empty()) {
     if (!stand_in_) {

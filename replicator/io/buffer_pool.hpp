@@ -23,6 +23,10 @@ class BufferPool final : HeldMemory::Listener {
   // `arena_bytes` is rounded up to whole MiB.
   // `touch`: take the pages from the kernel now (always, outside the simulator).
   explicit BufferPool(std::size_t arena_bytes, bool touch = true);
+  // Takes from `shared`, which outlives it; when there is no room, from memory of its own, which is
+  // asked for when it is first needed. So that one of those who share does not stop the others (L2)
+  // and an idle one costs nothing. Nobody waits at `shared` itself.
+  BufferPool(BufferPool& shared, std::size_t own_bytes);
   BufferPool(const BufferPool&) = delete;
   BufferPool& operator=(const BufferPool&) = delete;
   ~BufferPool();
@@ -59,6 +63,8 @@ class BufferPool final : HeldMemory::Listener {
 
  private:
   explicit BufferPool(Bytes arena);
+  void divide(Bytes arena);
+  bool has_memory() noexcept;
   static Bytes map(std::size_t bytes, bool touch) noexcept;  // empty when there is no memory
   static constexpr std::uint8_t orders = 9;                  // 4 KiB << 0..8 = 4 KiB .. 1 MiB
   void give(std::byte* data, std::uint8_t order) noexcept;
@@ -77,7 +83,7 @@ class BufferPool final : HeldMemory::Listener {
   static constexpr std::uint32_t none = ~0U;
   std::vector<std::uint8_t> order_of_;
   std::vector<Link> links_;
-  std::uint32_t heads_[orders];
+  std::uint32_t heads_[orders] = {none, none, none, none, none, none, none, none, none};
   void push(std::uint32_t index, std::uint8_t order) noexcept;
   void remove(std::uint32_t index, std::uint8_t order) noexcept;
   void memory_freed() noexcept override;
@@ -93,6 +99,14 @@ class BufferPool final : HeldMemory::Listener {
   std::vector<Aside> aside_;  // given back, and held
   std::unique_ptr<BufferPool> stand_in_;
   BufferPool* stands_in_for_ = nullptr;
+  struct Sharer : ListNode {
+    explicit Sharer(BufferPool& p) noexcept : pool(p) {}
+    BufferPool& pool;
+  };
+  BufferPool* shared_ = nullptr;
+  std::size_t own_bytes_ = 0;  // until they are there
+  Sharer sharer_{*this};
+  List<Sharer> sharers_;
 };
 
 }  // namespace replicator::io

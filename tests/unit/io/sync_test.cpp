@@ -197,5 +197,39 @@ TEST_F(SyncTest, a_buffer_given_to_one_that_goes_away_before_it_runs_comes_back)
   EXPECT_EQ(pool.free_bytes(), 1U << 20U);
 }
 
+TEST_F(SyncTest, who_shares_a_pool_has_memory_of_its_own_when_that_is_empty) {
+  BufferPool shared(1U << 20U);
+  BufferPool mine(shared, 1U << 20U);
+  BufferPool yours(shared, 1U << 20U);
+  EXPECT_TRUE(mine.arena().empty()) << "nothing yet";
+  std::vector<BufferPool::Buffer> taken;
+  for (int i = 0; i < 8; ++i)
+    taken.push_back(mine.try_take(256U << 10U));
+  EXPECT_TRUE(taken.back());
+  EXPECT_FALSE(mine.try_take(4096));
+  EXPECT_EQ(shared.free_bytes(), 0U);
+  EXPECT_EQ(mine.free_bytes(), 0U);
+  EXPECT_TRUE(yours.try_take(1U << 20U)) << "one of the two stands still, the other does not";
+
+  // Room anywhere serves who waits.
+  Event go_on;
+  Gate gate;
+  gate.start(hold_buffer(mine, 256U << 10U, 'a', log_, go_on));
+  gate.start(hold_buffer(mine, 256U << 10U, 'b', log_, go_on));
+  queue_.run_all();
+  EXPECT_EQ(log_, "");
+  taken.erase(taken.begin());  // of the shared one
+  queue_.run_all();
+  EXPECT_EQ(log_, "a");
+  taken.pop_back();  // of its own
+  queue_.run_all();
+  EXPECT_EQ(log_, "ab");
+  go_on.notify_all();
+  queue_.run_all();
+  taken.clear();
+  EXPECT_EQ(shared.free_bytes(), 1U << 20U);
+  EXPECT_EQ(mine.free_bytes(), 1U << 20U);
+}
+
 }  // namespace
 }  // namespace replicator::io
