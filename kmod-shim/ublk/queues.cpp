@@ -102,12 +102,15 @@ Task<Status> Queues::carry_out(Action action, std::uint64_t position) {
 Task<Status> Queues::read(ByteRange range, std::uint64_t position) {
   const std::uint64_t step = device_.limits().maximum_bytes;
   const std::size_t size = range.length.value();
+  io::Semaphore::Take share(share_, size);
+  co_await share;
   io::BufferPool::Buffer buffer = co_await pool_.take(size);
   for (std::uint64_t at = 0; at < size;) {
     const ByteRange part(range.begin + ByteCount(at), ByteCount(std::min(step, size - at)));
     const Bytes into = buffer.bytes().subspan(at, part.length.value());
     const Status done = co_await device_.read(part, into);
     if (done.fault() == Fault::memory_held) {
+      buffer.reset();
       io::BufferPool::Buffer other = co_await pool_.take(size);
       buffer = std::move(other);
       at = 0;
@@ -123,6 +126,8 @@ Task<Status> Queues::read(ByteRange range, std::uint64_t position) {
 Task<Status> Queues::write(ByteRange range, bool force_unit_access, std::uint64_t position) {
   const std::uint64_t step = device_.limits().maximum_bytes;
   const std::size_t size = range.length.value();
+  io::Semaphore::Take share(share_, size);
+  co_await share;
   const io::BufferPool::Buffer buffer = co_await pool_.take(size);
   const Status fetched =
       copied(pread(file_.get(), buffer.bytes().data(), size, static_cast<off_t>(position)), size);

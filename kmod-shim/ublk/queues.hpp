@@ -8,6 +8,7 @@
 // only when each part did) and P4 (requests.hpp).
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -25,7 +26,10 @@ class Queues {
  public:
   // All outlive the queues; ended() comes before the end of them, if they were started.
   Queues(uring::Reactor& reactor, io::BlockDevice& device, io::BufferPool& pool) noexcept
-      : reactor_(reactor), device_(device), pool_(pool) {}
+      : reactor_(reactor),
+        device_(device),
+        pool_(pool),
+        share_(std::max<std::uint64_t>(pool.arena().size() / 2, request_bytes_max)) {}
   Queues(const Queues&) = delete;
   Queues& operator=(const Queues&) = delete;
   ~Queues();
@@ -51,6 +55,8 @@ class Queues {
   uring::Reactor& reactor_;
   io::BlockDevice& device_;
   io::BufferPool& pool_;
+  // Of the pool: a volume that stands still leaves room for the others (L2).
+  io::Semaphore share_;
   FileDescriptor file_;
   std::vector<const std::byte*> descriptors_;  // one mapping for each queue
   std::uint16_t depth_ = 0;
