@@ -232,6 +232,7 @@ demo: deps ## the main job on this machine: two nodes, mirror, takeover, link cu
 .PHONY: perf
 perf: programs ## throughput and CPU beside other mirrors in one run, ratios (root; ROUNDS=3)
 	@perf/bench $(or $(ROUNDS),3)
+	@perf/failover
 
 .PHONY: lint
 lint: ## every check of tests/lint: seconds, no build
