@@ -110,8 +110,7 @@ void Cluster::want_pause(std::size_t which, std::size_t volume, Duration for_how
 }
 
 void Cluster::invalidate(std::size_t which, std::size_t volume, bool remote) {
-  // Known gap (S3): a Primary whose own disk is invalidated under resource-and-stonith.
-  if (!both_good() || promoting_ != nobody || fencing()) return;
+  if (!both_good() || promoting_ != nobody) return;
   replica(which)->command(remote ? Verb::invalidate_remote : Verb::invalidate, volume);
 }
 

@@ -346,7 +346,7 @@ bool sends_marked_blocks(const HandshakeSide& mine, const HandshakeSide& theirs,
   const bool mine_outdated = mine.disk == DiskState::outdated;
   if (mine_outdated != (theirs.disk == DiskState::outdated)) return !mine_outdated;
   if (mine.role != theirs.role) return mine.role == Role::primary;
-  return terms.resolve_conflicts;
+  return terms.accepted_data;
 }
 
 }  // namespace replicator

@@ -30,6 +30,9 @@ struct HandshakeTerms {
   int agreed_version = 101;
   std::uint32_t features = 0xf;
   bool resolve_conflicts = false;  // this node accepted the meta socket
+  // It accepted the data socket: the handshake has come by that, so the other side did not. Of the
+  // meta socket both may believe it for a while, when their attempts to connect have crossed.
+  bool accepted_data = false;
   bool always_asbp = false;
   bool dry_run = false;
   bool may_demote = true;  // false: this Primary was asked to give up its role and could not

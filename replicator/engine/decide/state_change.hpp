@@ -100,8 +100,8 @@ struct Duties {
   bool new_current_uuid_owed = false;  // rotate when I/O resumes
   bool send_uuids = false;
   bool send_state = false;
-  // Size, generations, state, in this order and before anything else that tells the state: the
-  // peer decides at the sight of a disk that negotiates.
+  // Resync parameters, size, generations, state, in this order and before anything else that tells
+  // the state: the peer decides at the sight of a disk that negotiates.
   bool introduce_disk = false;
   bool write_bitmap = false;  // changed pages
   bool clear_crashed_primary = false;

@@ -176,6 +176,7 @@ HandshakeTerms Connection::terms() const {
   terms.agreed_version = link_->agreed_version;
   terms.features = link_->features;
   terms.resolve_conflicts = link_->sockets.resolve_conflicts;
+  terms.accepted_data = link_->sockets.data_accepted;
   terms.always_asbp = options_.always_asbp;
   terms.dry_run = options_.tentative || peer_dry_run_;
   terms.after_sb_0pri = options_.after_sb_0pri;

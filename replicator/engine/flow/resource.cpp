@@ -195,6 +195,8 @@ void Resource::duties_at_once(Volume& volume, const VolumeState& before, const D
   Connection* connection = connection_.get();
   if (connection == nullptr || !connection->established()) return;
   if (duties.introduce_disk) {
+    // What the disk's configuration says of resyncs the handshake could not know.
+    connection->send_sync_parameters(volume);
     connection->send_sizes(volume, false);
     connection->send_uuids(volume);
     connection->send_state(volume);

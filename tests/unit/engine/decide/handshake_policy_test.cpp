@@ -69,7 +69,7 @@ struct MarkedRow {
   const char* what;
   HandshakeSide mine;
   HandshakeSide theirs;
-  bool resolve_conflicts;
+  bool accepted_data;
   bool i_send;
   bool peer_sends;
 };
@@ -80,7 +80,7 @@ TEST(handshake_decision, marked_blocks_of_equal_generations_are_sent_by_one_side
   constexpr Role second = Role::secondary;
   const GenerationSet equal = generations(A);
   const MarkedRow rows[] = {
-      {"two alike: who resolves conflicts", side(equal), side(equal), true, true, false},
+      {"two alike: who accepted the data socket", side(equal), side(equal), true, true, false},
       {"two alike, seen from the other", side(equal), side(equal), false, false, true},
       {"the Primary", side(generations(A | 1U), primary), side(equal), false, true, false},
       {"not an Outdated disk", side(equal, second, good), side(equal, second, DiskState::outdated),
@@ -102,9 +102,9 @@ TEST(handshake_decision, marked_blocks_of_equal_generations_are_sent_by_one_side
   for (const MarkedRow& row : rows) {
     SCOPED_TRACE(row.what);
     HandshakeTerms terms;
-    terms.resolve_conflicts = row.resolve_conflicts;
+    terms.accepted_data = row.accepted_data;
     EXPECT_EQ(sends_marked_blocks(row.mine, row.theirs, terms), row.i_send);
-    terms.resolve_conflicts = !row.resolve_conflicts;
+    terms.accepted_data = !row.accepted_data;
     EXPECT_EQ(sends_marked_blocks(row.theirs, row.mine, terms), row.peer_sends);
   }
 }
