@@ -401,6 +401,8 @@ bool Cluster::resolve_split_brain() {
 
 void Cluster::sync_begins(std::size_t target, std::size_t volume) {
   const Share& source = share(other(target), volume);
+  // News of it are on the way to the target: a source without a disk sends nothing.
+  if (source.seen.disk <= DiskState::failed) return;
   if (source.stale && (source.lacks || !source.outdone)) {
     world_.fail(FailureKind::safety, "G1",
                 fmt::format("{} becomes sync target of {}, which lacks an answered write of volume "

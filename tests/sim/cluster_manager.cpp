@@ -119,7 +119,8 @@ void Cluster::find_metadata(std::size_t which, std::size_t volume) {
   MetadataView& view = *share(which, volume).metadata;
   view.refresh();
   Image& image = disk(which, volume).image();
-  if (view.found_in() == image.size()) return;
+  // Nor does drbdmeta touch a disk that the daemon has open.
+  if (view.found_in() == image.size() || disk(which, volume).is_open()) return;
   move_metadata(image, view.found_in());
   disk(which, volume).image_changed();
   view.refresh();

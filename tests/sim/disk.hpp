@@ -93,6 +93,7 @@ class SimDisk final : EventTarget, io::Backend {
   [[nodiscard]] std::uint64_t media_version() const noexcept { return media_version_; }
 
   Result<std::unique_ptr<io::Disk>> open(io::DiskAccess access);
+  [[nodiscard]] bool is_open() const noexcept { return handles_ != 0; }
 
   // Faults.
   void inject(const DiskFault& fault) { faults_.push_back(fault); }
