@@ -58,8 +58,8 @@ for corpus in tests/fuzz/corpus/*; do
   part "fuzz corpus $(basename "$corpus")" "$build/fuzz/$(basename "$corpus")" "$corpus"/*
 done
 
-# Integration scripts spend their time waiting, and each has namespaces and files of its own: two at a time for each
-# CPU.
+# Integration scripts spend their time waiting, and each has namespaces and files of its own: as many at a time as
+# there are CPUs.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 declare -A running=()
@@ -74,7 +74,7 @@ for script in tests/integration/*; do
   [ -f "$script" ] && [ -x "$script" ] || continue
   name=$(basename "$script")
   case $name in *.sh) continue ;; esac
-  [ "${#running[@]}" -lt $((2 * $(nproc))) ] || reap
+  [ "${#running[@]}" -lt "$(nproc)" ] || reap
   BUILD="$build" timeout 180 "$script" >"$scratch/$name" 2>&1 &
   running[$!]=$name
 done

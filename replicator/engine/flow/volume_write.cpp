@@ -305,8 +305,8 @@ Task<Status> Volume::finish_mirrored(io::Op& local, bool submitted, Current deci
 
 // D7, G3, S3.
 Task<Status> Volume::answered(bool here, bool there) {
-  // A disk that is, or is to be, overwritten with what the peer has keeps nothing; nor does one that
-  // went before the answer: a peer without the write may serve from here on (D1).
+  // A disk that is, or is to be, overwritten with what the peer has keeps nothing; nor does one
+  // that went before the answer: a peer without the write may serve from here on (D1).
   const bool given_up = state_.disk <= DiskState::outdated;
   const bool kept = here && !given_up;
   if (!kept && !there) co_return Status(Fault::no_good_data, "write");
