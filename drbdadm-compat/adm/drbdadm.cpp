@@ -9,6 +9,7 @@
 #include "adm/plan_command.hpp"
 #include "adm/verbs.hpp"
 #include "config/parser.hpp"
+#include "config/usual_place.hpp"
 
 namespace replicator::adm {
 namespace {
@@ -16,22 +17,13 @@ namespace {
 using config::Config;
 using config::LocalVolume;
 
-// In this order, as ever; the first that exists is read.
-constexpr const char* usual_places[] = {"/etc/drbd-84.conf", "/etc/drbd-83.conf",
-                                        "/etc/drbd-82.conf", "/etc/drbd-08.conf", "/etc/drbd.conf"};
-
 std::string config_path(const AdmCall& call, Tools& tools) {
   if (!call.config_file.empty()) return call.config_file;
   if (is_handler(call.verb) && !call.targets.empty()) {
     const std::string remembered = tools.remembered_config(call.targets.front());
     if (!remembered.empty()) return remembered;
   }
-  config::Files& files = tools.files();
-  for (const char* path : usual_places) {
-    const Result<std::string> text = files.read(path);
-    if (text || text.error().fault() != Fault::not_found) return path;
-  }
-  return "/etc/drbd.conf";
+  return config::usual_place(tools.files());
 }
 
 void print_help(std::FILE* out) {

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "doctor/doctor_command.hpp"
 #include "pollux/explain_command.hpp"
 #include "pollux/undo_commands.hpp"
 #include "pollux/verify_command.hpp"
@@ -17,8 +18,10 @@ int main(int count, char** words) {
   const control::Client client;
   if (verb == "verify") return pollux::run_verify(rest, stdout, stderr, client);
   if (verb == "explain") return pollux::run_explain(rest, stdout, stderr, client);
+  if (verb == "doctor") return doctor::run_doctor(rest, stdout, stderr, client);
   std::fputs(pollux::undo_usage, stderr);
   std::fputs(pollux::verify_usage, stderr);
   std::fputs(pollux::explain_usage, stderr);
+  std::fputs(doctor::doctor_usage, stderr);
   return 2;
 }
