@@ -2,6 +2,7 @@
 
 #include "metadata/activity_log_format.hpp"
 #include "metatool/commands.hpp"
+#include "metatool/convert_md.hpp"
 #include "metatool/create_parts.hpp"
 #include "metatool/existing_data.hpp"
 #include "metatool/relocate.hpp"
@@ -97,6 +98,10 @@ int check_existing_data(Session& session, const MetadataLayout& layout, bool met
 InPlace what_is_in_place(Session& session) {
   const Result<MetadataOnDisk> found = read_metadata(session);
   if (found) return InPlace::ours;
+  const Result<FoundOther> other = find_other(session);
+  if (other) {
+    return other->metadata.format == OtherMetadata::Format::v07 ? InPlace::v07 : InPlace::v09;
+  }
   switch (found.error().fault()) {
     case Fault::no_metadata: return InPlace::nothing;
     // Our magic, but numbers for another size or place: worth asking as well.
@@ -111,27 +116,51 @@ InPlace what_is_in_place(Session& session) {
 
 namespace {
 
-// exit_ok: go on.
-int ask_about_metadata(Session& session, const MetadataLayout& layout, InPlace in_place) {
-  Console& console = session.console;
+enum class Answer : std::uint8_t { cancel, replace, convert };
+
+Answer ask_to(Session& session, const std::string& question, Answer answer) {
+  return session.console.confirm(question.c_str()) ? answer : Answer::cancel;
+}
+
+void tell_what_is_in_place(Session& session, const MetadataLayout& layout, const char* format,
+                           const FoundOther* other) {
+  if (!internal(session)) return;
+  const bool fixed = other != nullptr && other->place == OtherPlace::fixed;
+  session.console.err(
+      "You want me to create a v08 style flexible-size internal meta data block.\n"
+      "There appears to be a {} {} internal meta data block\n"
+      "already in place on {} at byte offset {}\n",
+      format, fixed ? "fixed-size" : "flexible-size", session.device.name(),
+      (other != nullptr ? other->superblock : layout.superblock) * sector_bytes);
+}
+
+Answer ask_about_metadata(Session& session, const MetadataLayout& layout, InPlace in_place,
+                          const FoundOther* other) {
   const char* format = in_place == InPlace::v07 ? "v07" : in_place == InPlace::v09 ? "v09" : "v08";
-  if (internal(session)) {
-    console.err(
-        "You want me to create a v08 style flexible-size internal meta data block.\n"
-        "There appears to be a {} flexible-size internal meta data block\n"
-        "already in place on {} at byte offset {}\n",
-        format, session.device.name(), layout.superblock * sector_bytes);
+  tell_what_is_in_place(session, layout, format, other);
+  if (in_place == InPlace::ours) {
+    return ask_to(session,
+                  internal(session)
+                      ? "Do you really want to overwrite the existing meta-data?"
+                      : "Valid meta data seems to be in place.\nDo you really want to overwrite?",
+                  Answer::replace);
   }
-  const std::string replace = fmt::format(
-      "So you want me to replace the {} meta-data\nwith newly initialized v08 meta-data?", format);
-  const char* question =
-      in_place != InPlace::ours ? replace.c_str()
-      : internal(session)
-          ? "Do you really want to overwrite the existing meta-data?"
-          : "Valid meta data seems to be in place.\nDo you really want to overwrite?";
-  if (console.confirm(question)) return exit_ok;
-  console.out("Operation cancelled.\n");
-  return exit_failed;
+  if (other != nullptr) {
+    const Result<Converted> possible = convert(other->metadata, false);
+    if (possible) {
+      const Answer answer =
+          ask_to(session, fmt::format("Valid {} meta-data found, convert to v08?", format),
+                 Answer::convert);
+      if (answer != Answer::cancel) return answer;
+    } else {
+      session.console.err("It cannot be converted to v08: {}.\n", possible.error().where());
+    }
+  }
+  return ask_to(session,
+                fmt::format("So you want me to replace the {} meta-data\n"
+                            "with newly initialized v08 meta-data?",
+                            format),
+                Answer::replace);
 }
 
 }  // namespace
@@ -218,6 +247,35 @@ int check_size(Session& session, const MetadataLayout& layout) {
 
 }  // namespace
 
+namespace {
+
+int create_anew(Session& session, const MetadataLayout& layout) {
+  const Status written = write_all(session, layout);
+  if (!written.ok()) {
+    report(session, written);
+    session.console.err("operation failed\n");
+    return exit_failed;
+  }
+  session.console.out("New drbd meta data block successfully created.\n");
+  return exit_ok;
+}
+
+int convert_in_place(Session& session, const FoundOther& other) {
+  const bool v07 = other.metadata.format == OtherMetadata::Format::v07;
+  session.console.out("{}Writing meta data...\n", v07 ? "Converting meta data...\n" : "");
+  const Status converted = convert_md(session, other);
+  if (!converted.ok()) {
+    if (converted.fault() == Fault::unsupported) session.console.err("{}\n", converted.where());
+    else report(session, converted);
+    session.console.err("operation failed\n");
+    return exit_failed;
+  }
+  session.console.out("New drbd meta data block successfully created.\n");
+  return exit_ok;
+}
+
+}  // namespace
+
 int create_md(Session& session) {
   const MetadataLayout layout = layout_of(session, session.call.stripes);
   int code = check_size(session, layout);
@@ -233,16 +291,17 @@ int create_md(Session& session) {
   }
   code = check_existing_data(session, layout, occupied);
   if (code != exit_ok) return code;
-  if (occupied) code = ask_about_metadata(session, layout, in_place);
-  if (code != exit_ok) return code;
-  const Status written = write_all(session, layout);
-  if (!written.ok()) {
-    report(session, written);
-    session.console.err("operation failed\n");
-    return exit_failed;
+  if (!occupied) return create_anew(session, layout);
+  const bool foreign = in_place == InPlace::v07 || in_place == InPlace::v09;
+  const Result<FoundOther> other =
+      foreign ? find_other(session) : failure(Fault::no_metadata, "not of another format");
+  switch (ask_about_metadata(session, layout, in_place, other ? &*other : nullptr)) {
+    case Answer::convert: return convert_in_place(session, *other);
+    case Answer::replace: return create_anew(session, layout);
+    case Answer::cancel: break;
   }
-  session.console.out("New drbd meta data block successfully created.\n");
-  return exit_ok;
+  session.console.out("Operation cancelled.\n");
+  return exit_failed;
 }
 
 int wipe_md(Session& session) {

@@ -6,12 +6,15 @@
 #include <string>
 
 #include "base/bytes.hpp"
+#include "metatool/convert_md.hpp"
 #include "metatool/session.hpp"
 
 namespace replicator::metatool {
 
 // Everything in front of the words of the bitmap, with the brace that opens them.
 std::string dump_head(const MetadataOnDisk& metadata);
+// The same of v07 and v09, but for the brace: v09 has a bitmap for each peer.
+std::string dump_head(const FoundOther& found);
 
 class BitmapText {
  public:

@@ -144,9 +144,12 @@ void take_device(MetaCall& call, const std::string& word) {
 
 void take_format(MetaCall& call, const std::string& word) {
   if (word == "v08") return;
-  if (word == "v06" || word == "v07" || word == "v09") {
-    return fail(call, exit_usage,
-                "Format '" + word + "' is not supported, only v08 (DRBD 8.4) is.");
+  if (word == "v06") {
+    return fail(call, exit_usage, "Format 'v06' is not supported, only v08 (DRBD 8.4) is.");
+  }
+  if (word == "v07" || word == "v09") {
+    call.format = word == "v07" ? MetaFormat::v07 : MetaFormat::v09;
+    return;
   }
   fail(call, exit_usage, "Unknown format '" + word + "'.");
 }
@@ -163,6 +166,11 @@ void take_command(MetaCall& call, const std::vector<std::string>& words) {
   call.command = find_command(words[4]);
   if (call.command == nullptr) {
     return fail(call, exit_usage, "Unknown command '" + words[4] + "'.");
+  }
+  if (call.format != MetaFormat::v08 && call.command->action != MetaAction::dump_md) {
+    return fail(call, exit_usage,
+                "Of format '" + words[1] +
+                    "' only dump-md is supported; create-md of v08 converts what is there.");
   }
   call.arguments.assign(words.begin() + 5, words.end());
   if (call.arguments.size() < call.command->arguments) {
@@ -244,7 +252,7 @@ MetaCall parse_meta_call(std::span<const std::string> arguments) {
 std::string usage_text() {
   std::string text =
       "\nUSAGE: drbdmeta [--force] DEVICE FORMAT [FORMAT ARGS...] COMMAND [CMD ARGS...]\n"
-      "\nFORMATS:\n  v08 device index\n"
+      "\nFORMATS:\n  v07 device index\n  v08 device index\n  v09 device index\n"
       "\nCOMMANDS:\n";
   for (const MetaCommand& command : commands) {
     if (!command.listed) continue;

@@ -41,8 +41,12 @@ struct MetaCommand {
   bool listed = true;           // in the usage text
 };
 
+// Only v08 is written; of the others there is a dump.
+enum class MetaFormat : std::uint8_t { v07, v08, v09 };
+
 struct MetaCall {
   const MetaCommand* command = nullptr;
+  MetaFormat format = MetaFormat::v08;
   std::optional<std::uint32_t> minor;  // none: "-"
   std::string device;                  // as given
   std::string meta_device;

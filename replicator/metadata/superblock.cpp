@@ -9,9 +9,13 @@ Result<Superblock> parse_superblock(ConstBytes block) {
   switch (s.magic) {
     case md_magic_v08:
     case md_magic_unclean: break;
-    case md_magic_v07: return failure(Fault::unsupported, "v07 meta data; convert it first");
     case md_magic_v09: return failure(Fault::unsupported, "v09 meta data (DRBD 9)");
-    default: return failure(Fault::no_metadata, "no valid meta data found");
+    default:
+      // 0.7 has fewer fields in front of it.
+      if (read_be32(block, 28) == md_magic_v07) {
+        return failure(Fault::unsupported, "v07 meta data; convert it first");
+      }
+      return failure(Fault::no_metadata, "no valid meta data found");
   }
   s.la_size_sectors = read_be64(block, 0);
   s.generations.current = read_be64(block, 8);

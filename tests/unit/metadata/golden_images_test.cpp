@@ -94,9 +94,12 @@ TEST(golden_metadata, a_foreign_superblock_is_named) {
   };
   EXPECT_EQ(fault_with_magic(md_magic_v08), Fault::none);
   EXPECT_EQ(fault_with_magic(md_magic_unclean), Fault::none);
-  EXPECT_EQ(fault_with_magic(md_magic_v07), Fault::unsupported);
   EXPECT_EQ(fault_with_magic(md_magic_v09), Fault::unsupported);
   EXPECT_EQ(fault_with_magic(0), Fault::no_metadata);
+  write_be32(block, 28, md_magic_v07);
+  EXPECT_EQ(fault_with_magic(0), Fault::unsupported);
+  EXPECT_EQ(fault_with_magic(md_magic_v08), Fault::none);
+  write_be32(block, 28, 0);
   EXPECT_EQ(fault_with_magic(~md_magic_v08), Fault::no_metadata);
   block.pop_back();
   EXPECT_EQ(parse_superblock(block).error().fault(), Fault::malformed);
