@@ -48,7 +48,10 @@ class Reader {
 
  private:
   void name(const std::string& word) {
+    // The only verb with a value of its own: `set-gi r0 -- CURRENT:BITMAP:…`.
+    const bool value = pass_ && call_.verb == "set-gi" && word.find(':') != std::string::npos;
     if (call_.verb.empty()) call_.verb = word;
+    else if (value) call_.passed.push_back(word);
     else call_.targets.push_back(word);
     pass_ = false;
   }

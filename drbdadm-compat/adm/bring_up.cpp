@@ -167,6 +167,7 @@ int verb_up(const Context& context, const std::vector<Target>& targets) {
   highest = std::max(highest, run_stages(context, plans));
   for (const Plan& plan : plans) {
     if (plan.code == 0 || !plan.already_up) continue;
+    highest = std::max(highest, exit_config);
     fmt::print(context.console.err, "{0}: already up; use 'drbdadm adjust {0}'\n",
                plan.resource->name());
   }

@@ -6,6 +6,7 @@
 #include <array>
 
 #include "adm/handlers.hpp"
+#include "adm/help.hpp"
 #include "adm/plan_command.hpp"
 #include "adm/verbs.hpp"
 #include "config/parser.hpp"
@@ -26,27 +27,13 @@ std::string config_path(const AdmCall& call, Tools& tools) {
   return config::usual_place(tools.files());
 }
 
-void print_help(std::FILE* out) {
-  fmt::print(out,
-             "USAGE: drbdadm [GENERAL OPTION...] [-- OPTION...] COMMAND [OPTION...] "
-             "{{all|RESOURCE[/VOLUME]|minor-N}}...\n\n"
-             "GENERAL OPTIONS:\n"
-             "  -c, --config-file FILE     instead of /etc/drbd.conf; - is standard input\n"
-             "  -t, --config-to-test FILE  also check this file\n"
-             "  -d, --dry-run              show the commands, run none\n"
-             "  -p, --plan                 say what would happen to data, do nothing\n"
-             "  -v, --verbose              show the commands as they run\n"
-             "  -n, --sh-varname NAME      with -d or -v: a line NAME=RESOURCE before each\n"
-             "  -P, --peer HOST            which peer, where there are several\n"
-             "  -V, --version; -h, --help\n\nCOMMANDS:\n");
-  for (const Verb& verb : verbs())
-    fmt::print(out, "  {}\n", verb.name);
-}
-
-void print_version() {
-  fmt::print(
-      "DRBDADM_API_VERSION=1\nDRBD_KERNEL_VERSION_CODE=0x08040b\n"
-      "DRBDADM_VERSION_CODE=0x08040b\nDRBDADM_VERSION=8.4.11\n");
+// `drbdadm help [VERB]`; scripts ask by the exit code whether a verb is known.
+int help(const AdmCall& call, Console console) {
+  const std::string& topic =
+      call.verb == "help" && !call.targets.empty() ? call.targets.front() : std::string();
+  const Verb* verb = find_verb(topic);
+  fmt::print(console.out, "{}", verb == nullptr ? help_text() : help_text(*verb));
+  return topic.empty() || verb != nullptr ? 0 : exit_usage;
 }
 
 // What keeps this call from being carried out, before anything is read: a message, or nothing.
@@ -152,11 +139,12 @@ int run_verb(const Context& context, const Verb& verb, const std::vector<Target>
 int run_drbdadm(std::span<const std::string> words, Tools& tools, Console console) {
   const AdmCall call = parse_adm_call(words);
   if (call.version) {
-    print_version();
+    fmt::print(console.out, "{}", version_text());
     return 0;
   }
-  if (call.help || call.verb == "help" || call.verb == "hidden-commands") {
-    print_help(console.out);
+  if (call.help || call.verb == "help") return help(call, console);
+  if (call.verb == "hidden-commands") {
+    fmt::print(console.out, "{}", hidden_commands_text());
     return 0;
   }
   if (!call.problem.empty()) {

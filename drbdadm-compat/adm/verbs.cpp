@@ -69,8 +69,13 @@ int on_device_or_metadata(const Context& context, const LocalResource& resource,
 }
 
 int verb_dstate(const Context& context, const LocalResource& resource, const LocalVolume& volume) {
-  return configured(context, volume, false) ? on_minor(context, resource, volume)
-                                            : on_metadata(context, resource, volume);
+  if (configured(context, volume, false)) return on_minor(context, resource, volume);
+  const int code = on_metadata(context, resource, volume);
+  if (code == 0 && !context.runner.dry_run()) {
+    fmt::print(context.console.err, "{}/{} is not up; this is what its meta data say\n",
+               resource.name(), volume.number);
+  }
+  return code;
 }
 
 int verb_attach(const Context& context, const LocalResource& /*resource*/,
@@ -171,8 +176,18 @@ int verb_connect(const Context& context, const Target& target) {
   return context.runner.run(with_passed(context, connect_step(*target.resource, context.locals)));
 }
 
+// One that is not connected has what was asked for.
+bool already_disconnected(const Context& context, const LocalResource& resource) {
+  if (context.runner.dry_run()) return false;
+  for (const control::ResourceShow& running : context.tools.running()) {
+    if (running.name == resource.name()) return !running.has_connection;
+  }
+  return false;
+}
+
 int verb_disconnect(const Context& context, const Target& target) {
   if (!usable(context, *target.resource)) return exit_config;
+  if (already_disconnected(context, *target.resource)) return 0;
   return context.runner.run(with_passed(context, disconnect_step(*target.resource)));
 }
 
@@ -189,15 +204,29 @@ int verb_new_resource(const Context& context, const Target& target) {
   return context.runner.run(new_resource_step(*target.resource, context.locals));
 }
 
+// Scripts evaluate it.
+std::string quoted_for_shell(const std::string& text) {
+  constexpr std::string_view plain =
+      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,";
+  std::string quoted;
+  for (const char c : text) {
+    if (plain.find(c) == std::string_view::npos) quoted += '\\';
+    quoted += c;
+  }
+  return quoted;
+}
+
 int sh_status_of(const Context& context, const std::vector<Target>& /*targets*/) {
   int highest = 0;
+  fmt::print(context.console.out, "_drbd_version=8.4.11\n_drbd_api=1\n_config_file={}\n\n\n",
+             quoted_for_shell(context.config_path));
   for (const LocalResource& local : context.locals) {
     if (local.ignored()) continue;
     const config::Resource& resource = *local.resource;
     fmt::print(context.console.out,
                "_conf_res_name={}\n_conf_file_line={}:{}\n\n_stacked_on=\n_stacked_on_device=\n"
                "_stacked_on_minor=\n",
-               local.name(), resource.file, resource.place.line);
+               local.name(), quoted_for_shell(resource.file), resource.place.line);
     for (const LocalVolume& volume : local.volumes) {
       fmt::print(context.console.out, "_conf_volume={}\n", volume.number);
       std::fflush(context.console.out);
@@ -266,6 +295,7 @@ constexpr Verb table[] = {
     {.name = "create-md", .options = create_options, .each_volume = verb_create_md},
     {.name = "dump-md", .options = "force", .each_volume = on_metadata},
     {.name = "apply-al", .options = "force", .each_volume = on_metadata},
+    {.name = "set-gi", .options = "force", .each_volume = on_metadata},
     {.name = "wipe-md", .options = "force", .each_volume = on_metadata},
     {.name = "show-gi", .options = "", .each_volume = on_device_or_metadata},
     {.name = "get-gi", .options = "", .each_volume = on_device_or_metadata},
@@ -347,8 +377,28 @@ const Verb* find_verb(std::string_view name) noexcept {
   return nullptr;
 }
 
+std::vector<std::string> options_of(const Verb& verb) {
+  std::vector<std::string> options;
+  const bool other = verb.options.starts_with('=');
+  if (verb.options != "@" && !other) {
+    for (std::string_view words = verb.options; !words.empty();) {
+      const std::size_t blank = std::min(words.find(' '), words.size());
+      if (blank > 1) options.emplace_back(words.substr(0, blank));  // letters are of 8.3
+      words.remove_prefix(std::min(blank + 1, words.size()));
+    }
+    return options;
+  }
+  const command::SetupCommand* command =
+      command::find_setup_command(other ? verb.options.substr(1) : verb.name);
+  if (command == nullptr) return options;
+  for (const auto& [name, value] : command::options_of(*command))
+    options.push_back(name + value);
+  return options;
+}
+
 const std::string* unknown_option(const Verb& verb, const AdmCall& call) {
   for (const std::string& word : call.passed) {
+    if (!word.starts_with('-')) continue;  // a value
     const std::size_t begin = std::min(word.find_first_not_of('-'), word.size());
     const std::string_view name = std::string_view(word).substr(begin, word.find('=') - begin);
     if (!accepts(verb, name)) return &word;

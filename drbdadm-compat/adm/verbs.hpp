@@ -34,6 +34,8 @@ struct Verb {
 std::span<const Verb> verbs() noexcept;
 const Verb* find_verb(std::string_view name) noexcept;
 
+// Options that the verb passes on, without the dashes: "force", "size=...".
+std::vector<std::string> options_of(const Verb& verb);
 // The first passed-on option that this verb does not know; null when all are fine.
 const std::string* unknown_option(const Verb& verb, const AdmCall& call);
 

@@ -16,6 +16,7 @@
 #include "command/status_text.hpp"
 #include "control/codes.hpp"
 #include "control/status_json.hpp"
+#include "metatool/drbdmeta.hpp"
 
 namespace replicator::command {
 namespace {
@@ -321,6 +322,27 @@ int show(const Session& session) {
   return 0;
 }
 
+// Notes how large the disk is now, so that internal meta data are found when it has grown.
+int check_resize(const Session& session) {
+  Request request = session.call.request;
+  request.command = "show";
+  const Answer answer = ask(session, request, query_deadline_ms);
+  if (answer.failed != 0) return answer.failed;
+  const Result<std::vector<control::ResourceShow>> shown = control::decode_show(answer.reply.data);
+  if (!shown) return no_answer(session, shown.error());
+  for (const control::ResourceShow& resource : *shown) {
+    for (const control::VolumeShow& volume : resource.volumes) {
+      const bool internal =
+          volume.backing && volume.backing->meta_index.kind == MetaDiskIndex::Kind::internal;
+      if (!internal || std::to_string(volume.minor) != request.object) continue;
+      const std::vector<std::string> words{request.object, "v08", volume.backing->disk_path,
+                                           "internal", "check-resize"};
+      return metatool::run_drbdmeta(words, stdin, session.out, session.err);
+    }
+  }
+  return 0;
+}
+
 int generations(const Session& session, std::string (*text)(const control::GenerationShow&)) {
   Request request = session.call.request;
   request.command = "get-gi";
@@ -374,6 +396,7 @@ int run(const Session& session) {
     case SetupAction::events2: return events2(session);
     case SetupAction::sh_status: return sh_status(session);
     case SetupAction::show: return show(session);
+    case SetupAction::check_resize: return check_resize(session);
     case SetupAction::get_gi: return generations(session, get_gi_text);
     case SetupAction::show_gi: return generations(session, show_gi_text);
   }

@@ -57,7 +57,7 @@ constexpr std::array commands{
                  "",
                  OptionSection::global,
                  {"size", "assume-peer-has-space", "assume-clean"}},
-    SetupCommand{"check-resize", forward, minor},
+    SetupCommand{"check-resize", check_resize, minor},
     SetupCommand{
         "new-current-uuid", forward, minor, 0, "", OptionSection::global, {"clear-bitmap"}},
     SetupCommand{"down", down, any_named, 0, "", OptionSection::global, no_flags, true},
@@ -99,20 +99,6 @@ std::string value_of(const Option& option) {
     }
   }
   return "=(" + std::to_string(option.minimum) + " ... " + std::to_string(option.maximum) + ")";
-}
-
-// The command's options as they are written, without the dashes: name and shape of the value.
-std::vector<std::pair<std::string, std::string>> options_of(const SetupCommand& command) {
-  std::vector<std::pair<std::string, std::string>> found;
-  for (const std::string_view flag : command.flags) {
-    if (!flag.empty()) found.emplace_back(flag, takes_value(flag) ? "=..." : "");
-  }
-  if (command.section == OptionSection::global) return found;
-  for (const Option& option : control::all_options()) {
-    if (option.section != command.section || option.ignored) continue;
-    found.emplace_back(option.name, value_of(option));
-  }
-  return found;
 }
 
 std::string_view object_words(SetupObject object) {
@@ -308,6 +294,19 @@ const SetupCommand* find_setup_command(std::string_view name) noexcept {
     if (command.name == name) return &command;
   }
   return nullptr;
+}
+
+std::vector<std::pair<std::string, std::string>> options_of(const SetupCommand& command) {
+  std::vector<std::pair<std::string, std::string>> found;
+  for (const std::string_view flag : command.flags) {
+    if (!flag.empty()) found.emplace_back(flag, takes_value(flag) ? "=..." : "");
+  }
+  if (command.section == OptionSection::global) return found;
+  for (const Option& option : control::all_options()) {
+    if (option.section != command.section || option.ignored) continue;
+    found.emplace_back(option.name, value_of(option));
+  }
+  return found;
 }
 
 std::string usage_of(const SetupCommand& command) {

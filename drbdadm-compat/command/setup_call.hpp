@@ -7,6 +7,8 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 #include "control/messages.hpp"
 #include "control/option_table.hpp"
@@ -34,6 +36,7 @@ enum class SetupAction : std::uint8_t {
   events2,
   sh_status,
   show,
+  check_resize,
   get_gi,
   show_gi
 };
@@ -64,6 +67,8 @@ inline constexpr std::string_view general_usage =
     "USAGE: drbdsetup COMMAND OBJECT [ARGUMENT]... [--OPTION[=VALUE]]...";
 // "USAGE: drbdsetup attach MINOR …", with every option and its range.
 std::string usage_of(const SetupCommand& command);
+// The options as they are written, without the dashes: name and shape of the value ("=...").
+std::vector<std::pair<std::string, std::string>> options_of(const SetupCommand& command);
 // What to say about a word that is no command, with the nearest one.
 std::string unknown_command(const std::string& word);
 

@@ -1,5 +1,6 @@
 // Every verb as the steps it consists of; refusals with drbdadm's texts and exit codes.
 #include "adm/drbdadm.hpp"
+#include "adm/help.hpp"
 
 #include <gtest/gtest.h>
 
@@ -108,7 +109,7 @@ TEST_F(Drbdadm, UpOfOneThatIsUpSaysWhatToUseInstead) {
   tools.shown.push_back(running);
   tools.codes["drbdmeta 0 v08 /dev/vdb internal apply-al"] = 20;
   const AdmRun result = run({"up", "r0"});
-  EXPECT_EQ(result.code, 1);
+  EXPECT_EQ(result.code, 10);
   EXPECT_NE(result.err.find("r0: already up; use 'drbdadm adjust r0'\n"), std::string::npos);
 }
 
@@ -338,6 +339,64 @@ TEST_F(Drbdadm, LinesForScripts) {
   EXPECT_EQ(run({"sh-mod-parms"}).out, "minor_count=64\n");
   EXPECT_EQ(run({"sh-udev", "minor-0"}).out, "RESOURCE=r0/0\nDEVICE=drbd0\nDISK=vdb\n");
   EXPECT_EQ(run({"sh-nop"}).code, 0);
+}
+
+TEST_F(Drbdadm, HelpOfAVerbListsItsOptionsWhereCompletionLooksForThem) {
+  const AdmRun known = run({"help", "primary"});
+  EXPECT_EQ(known.code, 0);
+  EXPECT_NE(known.out.find("\nOPTIONS FOR primary:\n  --force\n  --overwrite-data-of-peer\n\n"),
+            std::string::npos)
+      << known.out;
+  EXPECT_NE(run({"help", "attach"}).out.find("\n  --on-io-error={pass_on|"), std::string::npos);
+  EXPECT_EQ(run({"help", "sh-b-pri"}).code, 0);
+  EXPECT_EQ(run({"help"}).code, 0);
+  const AdmRun unknown = run({"help", "frob"});
+  EXPECT_EQ(unknown.code, 1);
+  EXPECT_NE(unknown.out.find("COMMANDS:\n up "), std::string::npos);
+}
+
+TEST_F(Drbdadm, EachOfferedVerbIsInOneOfTheLists) {
+  const std::string lists = run({"help"}).out + run({"hidden-commands"}).out;
+  for (const adm::Verb& verb : adm::verbs()) {
+    const std::string word = " " + std::string(verb.name) + " ";
+    std::size_t times = 0;
+    for (std::size_t at = lists.find(word); at != std::string::npos; at = lists.find(word, at + 1))
+      ++times;
+    EXPECT_EQ(times, adm::refused_verb(verb) ? 0U : 1U) << verb.name;
+  }
+}
+
+TEST_F(Drbdadm, SetGiPassesItsValueOn) {
+  run({"set-gi", "r0", "--", "1:2:3:4:1"});
+  run({"--", "--force", "set-gi", "r0", "--", "1:2:3:4:1"});
+  EXPECT_EQ(tools.ran, (Lines{"drbdmeta 0 v08 /dev/vdb internal set-gi 1:2:3:4:1",
+                              "drbdmeta 0 v08 /dev/vdb internal set-gi --force 1:2:3:4:1"}));
+}
+
+TEST_F(Drbdadm, DisconnectingTwiceIsNoError) {
+  control::ResourceShow running;
+  running.name = "r0";
+  tools.shown.push_back(running);
+  EXPECT_EQ(run({"disconnect", "r0"}).code, 0);
+  EXPECT_TRUE(tools.ran.empty());
+  tools.shown.front().has_connection = true;
+  run({"disconnect", "r0"});
+  EXPECT_EQ(tools.ran, Lines{"drbdsetup disconnect ipv4:10.77.0.1:7789 ipv4:10.77.0.2:7789"});
+}
+
+TEST_F(Drbdadm, TheDiskStateOfOneThatIsNotUpSaysWhereItIsFrom) {
+  const AdmRun result = run({"dstate", "r0"});
+  EXPECT_EQ(tools.ran, Lines{"drbdmeta 0 v08 /dev/vdb internal dstate"});
+  EXPECT_EQ(result.err, "r0/0 is not up; this is what its meta data say\n");
+}
+
+TEST_F(Drbdadm, ShStatusBeginsWithWhatItIsOf) {
+  tools.memory.files["/etc/my drbd.conf"] = two_resources;
+  const AdmRun result = run({"-c", "/etc/my drbd.conf", "sh-status"});
+  EXPECT_TRUE(
+      result.out.starts_with("_drbd_version=8.4.11\n_drbd_api=1\n"
+                             "_config_file=/etc/my\\ drbd.conf\n\n\n_conf_res_name=r0\n"))
+      << result.out;
 }
 
 }  // namespace
