@@ -124,6 +124,7 @@ Reply Daemon::new_resource(const Request& request) {
   if (const auto problem = control::apply_options(request.options, options)) {
     return answer(control::err_invalid_request, *problem);
   }
+  if (options_.json_log != nullptr) options_.json_log->know(request.object);
   auto entry = std::make_shared<Entry>(incoming_, replies_);
   entry->options = options;
   entry->peer_name = value(request, "peer-name");
@@ -157,7 +158,7 @@ Task<Reply> Daemon::new_minor(const Request& request) {
       !parse_number(request.arguments[1], number) || minor > 1048575 || number > 65534) {
     co_return malformed("new-minor RESOURCE MINOR VOLUME");
   }
-  if (find_minor(request.arguments[0]).volume != nullptr) {
+  if (find_minor(minor).volume != nullptr) {
     co_return answer(control::err_minor_or_volume_exists);
   }
   AdminResult made = entry->resource->new_volume(number, minor);

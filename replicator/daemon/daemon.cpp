@@ -7,6 +7,7 @@
 #include "base/log.hpp"
 #include "control/metrics_text.hpp"
 #include "control/proc_drbd.hpp"
+#include "daemon/replies.hpp"
 
 namespace replicator {
 
@@ -135,9 +136,14 @@ Daemon::Entry* Daemon::find_resource(const std::string& name) {
 }
 
 Daemon::Place Daemon::find_minor(const std::string& minor) {
+  std::uint32_t number = 0;
+  return parse_number(minor, number) ? find_minor(number) : Place();
+}
+
+Daemon::Place Daemon::find_minor(std::uint32_t minor) {
   for (auto& [name, entry] : resources_) {
     for (const std::unique_ptr<Volume>& volume : entry->resource->volumes()) {
-      if (std::to_string(volume->minor()) == minor) return Place{entry.get(), volume.get()};
+      if (volume->minor() == minor) return Place{entry.get(), volume.get()};
     }
   }
   return Place();

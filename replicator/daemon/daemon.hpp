@@ -13,6 +13,7 @@
 #include "daemon/event_hub.hpp"
 #include "daemon/event_source.hpp"
 #include "daemon/generation_files.hpp"
+#include "daemon/json_lines.hpp"
 #include "daemon/metrics_server.hpp"
 #include "daemon/recent_lines.hpp"
 #include "daemon/undo_files.hpp"
@@ -33,6 +34,7 @@ struct DaemonOptions {
   shim::KernelDeviceOptions kernel_devices;
   io::Address metrics_address;                // none: metrics are not served
   const RecentLines* recent_lines = nullptr;  // null: `explain` shows none
+  JsonLines* json_log = nullptr;              // to be told the names of resources
 };
 
 class Daemon final : public control::CommandHandler {
@@ -76,7 +78,8 @@ class Daemon final : public control::CommandHandler {
   std::shared_ptr<Entry> subject(const Request& request);
   std::shared_ptr<Entry> share(const Entry* entry);
   Entry* find_resource(const std::string& name);
-  Place find_minor(const std::string& minor);
+  Place find_minor(const std::string& minor);  // digits; leading zeros mean nothing
+  Place find_minor(std::uint32_t minor);
   // By resource name or minor.
   Entry* find_object(const std::string& object);
   Entry* find_by_addresses(const std::vector<std::string>& arguments);

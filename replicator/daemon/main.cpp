@@ -17,6 +17,7 @@
 #include "base/log.hpp"
 #include "control/status_json.hpp"
 #include "daemon/daemon.hpp"
+#include "daemon/json_lines.hpp"
 #include "daemon/process.hpp"
 #include "daemon/recent_lines.hpp"
 #include "daemon/system_log.hpp"
@@ -28,7 +29,8 @@ namespace {
 using namespace replicator;
 
 constexpr const char* usage =
-    "usage: polluxd [--foreground | --background] [--log-file FILE] [--verbose] "
+    "usage: polluxd [--foreground | --background] [--log-file FILE] "
+    "[--log-format=text|json] [--verbose] "
     "[--kernel-devices=auto|ublk|fuse|none] [--ublk-queues N] [--ublk-queue-depth N] "
     "[--no-ublk-recovery] "
     "[--usermode-helper PROGRAM] [--undo-directory DIRECTORY] "
@@ -40,6 +42,7 @@ constexpr const char* options_file = "/etc/polluxd.conf";
 struct Arguments {
   bool background = false;
   bool verbose = false;
+  bool json_log = false;
   shim::KernelDeviceOptions kernel_devices;
   std::string log_file;
   std::string helper = usual_helper();
@@ -83,6 +86,8 @@ bool parse(const std::vector<std::string>& words, Arguments& arguments) {
     if (word == "--background") arguments.background = true;
     else if (word == "--foreground") arguments.background = false;
     else if (word == "--verbose") arguments.verbose = true;
+    else if (word == "--log-format=json") arguments.json_log = true;
+    else if (word == "--log-format=text") arguments.json_log = false;
     else if (parse_kernel_devices(word, arguments.kernel_devices)) continue;
     else if (word == "--no-ublk-recovery") arguments.kernel_devices.ublk_recovery = false;
     else if (word == "--ublk-queues" && i + 1 < count &&
@@ -169,7 +174,7 @@ Task<void> watch_signals(uring::Reactor& reactor, int fd) {
   reactor.stop();
 }
 
-int serve(const Arguments& arguments, int ready, const RecentLines& recent) {
+int serve(const Arguments& arguments, int ready, const RecentLines& recent, JsonLines* json_log) {
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -189,6 +194,7 @@ int serve(const Arguments& arguments, int ready, const RecentLines& recent) {
   io::reserve_frames(1024, 1024);
   DaemonOptions options;
   options.recent_lines = &recent;
+  options.json_log = json_log;
   options.kernel_devices = arguments.kernel_devices;
   options.metrics_address = arguments.metrics_address;
   options.undo_directory = arguments.undo_directory;
@@ -251,8 +257,13 @@ int main(int count, char** words) {
     sink = SystemLog::sink;
     context = &system_log;
   }
+  JsonLines json_lines(file == nullptr ? sink : nullptr, context, file == nullptr ? stderr : file);
+  if (arguments.json_log) {
+    sink = JsonLines::sink;
+    context = &json_lines;
+  }
   RecentLines recent(sink, context);
   recent.take_over();
   if (arguments.verbose) log::set_level(log::Level::debug);
-  return serve(arguments, ready, recent);
+  return serve(arguments, ready, recent, arguments.json_log ? &json_lines : nullptr);
 }
