@@ -23,15 +23,31 @@ std::string quoted(std::string_view value) {
 
 std::string indent(unsigned depth) { return std::string(std::size_t{depth} * 4, ' '); }
 
+// Unit, whether it is the default, and where that is not DRBD's: only a remark, which whoever reads
+// drbd.conf passes over.
+std::string remarks_on(const PrintedOption& printed) {
+  const control::Option& option = *printed.option;
+  std::string remarks(option.unit_text);
+  const auto add = [&remarks](std::string_view remark) {
+    if (!remarks.empty()) remarks += ", ";
+    remarks += remark;
+  };
+  if (printed.is_default) add("default");
+  if (printed.is_default && option.drbd_preset) {
+    add("DRBD has " + control::option_text(option, {*option.drbd_preset, {}}));
+  }
+  if (option.ours) add("not an option of DRBD");
+  return remarks;
+}
+
 std::string option_lines(const std::vector<PrintedOption>& options, unsigned depth) {
   std::string text;
   for (const PrintedOption& printed : options) {
     const bool text_value = printed.option->type == control::OptionType::text;
     const std::string value = text_value ? quoted(printed.text) : printed.text;
     text += fmt::format("{}{:<16}\t{};", indent(depth), printed.option->name, value);
-    std::string remark(printed.option->unit_text);
-    if (printed.is_default) remark += remark.empty() ? "default" : ", default";
-    if (!remark.empty()) text += " # " + remark;
+    const std::string remarks = remarks_on(printed);
+    if (!remarks.empty()) text += " # " + remarks;
     text += "\n";
   }
   return text;

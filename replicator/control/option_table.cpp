@@ -96,6 +96,14 @@ constexpr Option ignored(Option option) {
   option.ignored = true;
   return option;
 }
+constexpr Option ours(Option option) {
+  option.ours = true;
+  return option;
+}
+constexpr Option drbd_has(std::int64_t preset, Option option) {
+  option.drbd_preset = preset;
+  return option;
+}
 constexpr Option number(OptionSection section, std::string_view name, std::int64_t minimum,
                         std::int64_t maximum, std::int64_t preset, const OptionField* field,
                         std::string_view unit_text = {}, OptionUnit unit = OptionUnit::one) {
@@ -220,8 +228,8 @@ constexpr std::array table{
     text(net, "verify-alg", 63, field_of<&N::verify_alg>),
     boolean(net, "use-rle", true, field_of<&N::use_rle>),
     number(net, "socket-check-timeout", 0, 300, 0, field_of<&N::socket_check_timeout_tenths>),
-    number(net, "protocol-version-max", protocol_version_min, protocol_version_max,
-           protocol_version_max, field_of<&N::protocol_version_max>),
+    ours(number(net, "protocol-version-max", protocol_version_min, protocol_version_max,
+                protocol_version_max, field_of<&N::protocol_version_max>)),
     text(net, "transport", 63),
     boolean(net, "load-balance-paths", false),
     boolean(net, "allow-remote-read", true),
@@ -229,8 +237,8 @@ constexpr std::array table{
     text(net, "tls-keyring", 255, field_of<&N::tls_keyring>),
     text(net, "tls-privkey", 255, field_of<&N::tls_privkey>),
     text(net, "tls-certificate", 255, field_of<&N::tls_certificate>),
-    text(net, "tls-psk-file", 255, field_of<&N::tls_psk_file>),
-    text(net, "tls-psk-identity", 63, field_of<&N::tls_psk_identity>),
+    ours(text(net, "tls-psk-file", 255, field_of<&N::tls_psk_file>)),
+    ours(text(net, "tls-psk-identity", 63, field_of<&N::tls_psk_identity>)),
     number(net, "rdma-ctrl-rcvbuf-size", 0, 10 << 20, 0, nullptr, bytes),
     number(net, "rdma-ctrl-sndbuf-size", 0, 10 << 20, 0, nullptr, bytes),
     ignored(text(net, "_name", 63)),
@@ -263,14 +271,15 @@ constexpr std::array table{
            OptionUnit::sectors),
     number(disk, "c-max-rate", 250, 4194304, 102400, field_of<&D::c_max_rate>, rate,
            OptionUnit::kib),
-    number(disk, "c-min-rate", 0, 4194304, 0, field_of<&D::c_min_rate>, rate, OptionUnit::kib),
+    drbd_has(250, number(disk, "c-min-rate", 0, 4194304, 0, field_of<&D::c_min_rate>, rate,
+                         OptionUnit::kib)),
     number(disk, "disk-timeout", 0, 6000, 0, field_of<&D::disk_timeout_tenths>, tenths),
     choice(disk, "read-balancing", read_balancing_words, field_of<&D::read_balancing>),
     number(disk, "rs-discard-granularity", 0, 1048576, 0, field_of<&D::rs_discard_granularity>),
-    boolean(disk, "undo", true, field_of<&D::undo>),
-    number(disk, "undo-max-size", 0, 2199023255552, 16777216, field_of<&D::undo_max_size_sectors>,
-           bytes, OptionUnit::sectors),
-    number(disk, "undo-min-free", 0, 100, 20, field_of<&D::undo_min_free_percent>, "percent"),
+    ours(boolean(disk, "undo", true, field_of<&D::undo>)),
+    ours(number(disk, "undo-max-size", 0, 2199023255552, 16777216,
+                field_of<&D::undo_max_size_sectors>, bytes, OptionUnit::sectors)),
+    ours(number(disk, "undo-min-free", 0, 100, 20, field_of<&D::undo_min_free_percent>, "percent")),
     boolean(disk, "bitmap", true),
     boolean(disk, "resync-without-replication", true),
     boolean(disk, "peer-tiebreaker", true),

@@ -49,6 +49,8 @@ struct Option {
   const OptionField* field = nullptr;  // null: validated, stored and dumped, not acted upon
   bool one_shot = false;               // of one command, not a setting: never printed by `show`
   bool ignored = false;                // a left-over of DRBD 8.3: accepted, never passed on
+  bool ours = false;                   // DRBD has no such option
+  std::optional<std::int64_t> drbd_preset = {};  // DRBD's default, where it is another one
 };
 
 std::span<const Option> all_options() noexcept;

@@ -76,9 +76,13 @@ TEST(ShowText, DefaultsOnRequestAreMarked) {
   const std::string text = show_text(sample(), true);
   for (const char* line :
        {"timeout         \t60; # 1/10 seconds, default\n", "protocol        \tC; # default\n",
-        "resync-rate     \t30720k; # bytes/second\n", "cpu-mask        \t\"\"; # default\n"}) {
+        "resync-rate     \t30720k; # bytes/second\n", "cpu-mask        \t\"\"; # default\n",
+        "c-min-rate      \t0k; # bytes/second, default, DRBD has 250k\n",
+        "undo-min-free   \t20; # percent, default, not an option of DRBD\n",
+        "tls-psk-file    \t\"\"; # default, not an option of DRBD\n"}) {
     EXPECT_NE(text.find(line), std::string::npos) << line << text;
   }
+  EXPECT_EQ(show_text(sample(), false).find("DRBD"), std::string::npos);
   EXPECT_EQ(text.find("discard-my-data"), std::string::npos) << "of one attempt, not a setting";
 }
 
