@@ -11,6 +11,10 @@ FallbackAttachment::FallbackAttachment(std::unique_ptr<Attachment> first,
     : first_(std::move(first)), second_(std::move(second)), attached_(first_.get()) {}
 
 Task<Result<std::uint64_t>> FallbackAttachment::attach() {
+  if (second_->waits_for_attach()) {
+    attached_ = second_.get();
+    co_return co_await second_->attach();
+  }
   attached_ = first_.get();
   const Result<std::uint64_t> number = co_await first_->attach();
   if (number) co_return number;

@@ -39,6 +39,16 @@ class KernelDevice {
   // Somebody else's writes are about to reach the volume (attachment.hpp).
   void data_changed() noexcept { attachment_->data_changed(); }
 
+  // Users of a device that a daemon before this one made wait for promote().
+  [[nodiscard]] bool waits_for_attach() const noexcept { return attachment_->waits_for_attach(); }
+
+  // For a daemon after this one (attachment.hpp); while it is promoted.
+  [[nodiscard]] bool can_be_left() const noexcept { return attachment_->can_be_left(); }
+  void hold() noexcept { attachment_->hold(); }
+  [[nodiscard]] bool quiet() const noexcept { return attachment_->quiet(); }
+  void release() noexcept { attachment_->release(); }
+  Task<Status> leave() { return attachment_->leave(); }
+
   // For status and for messages; the answer may be out of date already.
   Task<bool> in_use();
   Task<std::vector<DeviceUser>> users();

@@ -10,7 +10,6 @@
 #include "devices/fallback.hpp"
 #include "devices/fuse_loop.hpp"
 #include "devices/loop_record.hpp"
-#include "devices/volume_directory.hpp"
 #include "off_thread.hpp"
 #include "ublk/attachment.hpp"
 #include "ublk/device.hpp"
@@ -32,23 +31,21 @@ void end(ublk::Control& control, const ublk::Record& record, ublk::Fate fate) {
 }  // namespace
 
 KernelDevices::KernelDevices(uring::Reactor& reactor, KernelDeviceOptions options)
-    : reactor_(reactor), options_(options), control_(std::make_unique<ublk::DriverControl>()) {}
+    : reactor_(reactor),
+      options_(options),
+      control_(std::make_unique<ublk::DriverControl>()),
+      keeper_(options.keeper != nullptr ? *options.keeper : no_keeper_) {}
 
 KernelDevices::~KernelDevices() = default;
 
 Task<void> KernelDevices::start() {
   co_await look_for_ublk();
+  const bool fuse_wanted = ways_.fuse;
+  ways_.fuse = ways_.fuse && fuse_offered();
+  if (fuse_wanted && !ways_.fuse && !ways_.ublk)
+    log::warning("no /dev/drbdN, only NBD sockets: no /dev/fuse");
+  if (ways_.fuse) volume_buffers_ = buffers_of_volumes();
   co_await sort_out_left_behind();
-  if (!ways_.fuse) co_return;
-  Result<std::unique_ptr<Directory>> files = co_await mount_volume_directory(reactor_);
-  if (files) {
-    files_ = std::move(*files);
-    co_return;
-  }
-  ways_.fuse = false;
-  if (ways_.ublk) co_return;
-  log::warning("no /dev/drbdN, only NBD sockets: {} ({})", text(files.error().fault()),
-               files.error().where());
 }
 
 Task<void> KernelDevices::look_for_ublk() {
@@ -70,7 +67,6 @@ Task<void> KernelDevices::look_for_ublk() {
 Task<void> KernelDevices::sort_out_left_behind() {
   const auto work = [this] {
     std::vector<ublk::Record> waiting;
-    if (!ways_.fuse) release_stale_loops();
     for (const ublk::Record& record : ublk::read_records()) {
       const ublk::Fate fate = ublk::look_at(*control_, record);
       if (fate == ublk::Fate::waits && ways_.ublk) waiting.push_back(record);
@@ -83,11 +79,31 @@ Task<void> KernelDevices::sort_out_left_behind() {
     log::info("ublkb{}, which was drbd{} of {}, waits until that is Primary again, or down",
               record.id, record.minor, record.volume);
   }
+  const auto loops = [this] { return sort_out_loops(keeper_, ways_.fuse); };
+  const std::vector<LoopRecord> waiting_loops = co_await off_thread(reactor_, loops);
+  for (const LoopRecord& record : waiting_loops) {
+    log::info("loop{}, which was drbd{} of {}, waits until that is Primary again, or down",
+              record.loop.number, record.minor, record.volume);
+  }
 }
 
-Task<void> KernelDevices::stop() {
-  if (files_) co_await files_->unmount();
-  files_.reset();
+// What waits for this volume; what waits for another one under its minor is let go.
+std::optional<ublk::Record> KernelDevices::waiting_ublk(const std::string& volume,
+                                                        std::uint32_t minor) {
+  std::optional<ublk::Record> record = ublk::read_record(minor);
+  if (!record) return record;
+  const ublk::Fate fate = ublk::look_at(*control_, *record);
+  if (fate == ublk::Fate::waits && record->volume == volume) return record;
+  end(*control_, *record, fate);
+  return std::nullopt;
+}
+
+std::optional<LoopRecord> KernelDevices::waiting_loop(const std::string& volume,
+                                                      std::uint32_t minor) {
+  std::optional<LoopRecord> record = read_loop_record(minor);
+  if (!record || (record->volume == volume && waits(keeper_, *record))) return record;
+  let_go(keeper_, *record);
+  return std::nullopt;
 }
 
 Task<std::unique_ptr<Attachment>> KernelDevices::attachment(io::BlockDevice& volume,
@@ -96,27 +112,23 @@ Task<std::unique_ptr<Attachment>> KernelDevices::attachment(io::BlockDevice& vol
   std::unique_ptr<Attachment> by_ublk;
   std::unique_ptr<Attachment> by_fuse;
   if (ways_.ublk) {
-    const auto look = [this, &name, minor = names.minor] {
-      std::optional<ublk::Record> record = ublk::read_record(minor);
-      if (!record) return record;
-      const ublk::Fate fate = ublk::look_at(*control_, *record);
-      if (fate == ublk::Fate::waits && record->volume == name) return record;
-      end(*control_, *record, fate);
-      return std::optional<ublk::Record>();
-    };
+    const auto look = [this, &name, minor = names.minor] { return waiting_ublk(name, minor); };
     std::optional<ublk::Record> waiting = co_await off_thread(reactor_, look);
     ublk::Options options;
     options.queues = options_.ublk_queues;
     options.depth = options_.ublk_depth;
-    options.survives = options_.ublk_recovery;
+    options.survives = options_.survive;
     options.features = ublk_features_;
     by_ublk =
         std::make_unique<ublk::UblkAttachment>(reactor_, *control_, volume, reactor_.buffers(),
                                                options, name, names.minor, std::move(waiting));
   }
-  if (files_) {
-    by_fuse = std::make_unique<FuseLoopAttachment>(*files_, volume, reactor_.buffers(), name,
-                                                   names.minor);
+  if (ways_.fuse) {
+    const auto look = [this, &name, minor = names.minor] { return waiting_loop(name, minor); };
+    std::optional<LoopRecord> waiting = co_await off_thread(reactor_, look);
+    const VolumeMounts mounts{reactor_, *volume_buffers_, keeper_, options_.survive};
+    by_fuse = std::make_unique<FuseLoopAttachment>(mounts, volume, reactor_.buffers(), name,
+                                                   names.minor, std::move(waiting));
   }
   if (by_ublk && by_fuse)
     co_return std::make_unique<FallbackAttachment>(std::move(by_ublk), std::move(by_fuse));
@@ -137,6 +149,8 @@ Task<void> KernelDevices::give_up_waiting(std::string resource) {
       if (record.volume.substr(0, dash) != resource) continue;
       end(*control_, record, ublk::look_at(*control_, record));
     }
+    for (const LoopRecord& record : read_loop_records())
+      if (record.volume.substr(0, record.volume.rfind('-')) == resource) let_go(keeper_, record);
     return true;
   };
   co_await off_thread(reactor_, work);

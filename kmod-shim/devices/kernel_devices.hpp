@@ -10,7 +10,8 @@
 #include "devices/choice.hpp"
 #include "devices/device_node.hpp"
 #include "devices/kernel_device.hpp"
-#include "fuse/directory.hpp"
+#include "devices/volume_mounts.hpp"
+#include "fuse/receive_buffers.hpp"
 #include "io/block_device.hpp"
 #include "uring/reactor.hpp"
 
@@ -18,7 +19,8 @@ namespace replicator::shim {
 
 namespace ublk {
 class Control;
-}
+struct Record;
+}  // namespace ublk
 
 inline constexpr std::uint16_t ublk_queues_max = 16;
 inline constexpr std::uint16_t ublk_depth_max = 1024;
@@ -27,7 +29,8 @@ struct KernelDeviceOptions {
   DeviceWish wish = DeviceWish::best;
   std::uint16_t ublk_queues = 1;
   std::uint16_t ublk_depth = 64;
-  bool ublk_recovery = true;  // users of a device wait when this daemon dies
+  bool survive = true;               // users of a device wait when this daemon dies
+  keeper::Client* keeper = nullptr;  // outlives the devices; null: FUSE ones do not survive
 };
 
 class KernelDevices {
@@ -39,8 +42,6 @@ class KernelDevices {
 
   // Looks what there is, says so in the log, and lets go what is left behind and of no use.
   Task<void> start();
-  // All devices were removed before.
-  Task<void> stop();
 
   [[nodiscard]] bool available() const noexcept { return ways_.ublk || ways_.fuse; }
   // The volume outlives the device.
@@ -51,6 +52,8 @@ class KernelDevices {
  private:
   Task<void> look_for_ublk();
   Task<void> sort_out_left_behind();
+  std::optional<ublk::Record> waiting_ublk(const std::string& volume, std::uint32_t minor);
+  std::optional<LoopRecord> waiting_loop(const std::string& volume, std::uint32_t minor);
   Task<std::unique_ptr<Attachment>> attachment(io::BlockDevice& volume, DeviceNames names);
 
   uring::Reactor& reactor_;
@@ -58,7 +61,9 @@ class KernelDevices {
   DeviceWays ways_;
   std::uint64_t ublk_features_ = 0;
   std::unique_ptr<ublk::Control> control_;
-  std::unique_ptr<Directory> files_;
+  keeper::Client no_keeper_{FileDescriptor()};
+  keeper::Client& keeper_;
+  std::unique_ptr<ReceiveBuffers> volume_buffers_;
 };
 
 }  // namespace replicator::shim

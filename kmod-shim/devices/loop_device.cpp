@@ -10,6 +10,8 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cinttypes>
+#include <cstdio>
 #include <cstring>
 
 #include "devices/file_descriptor.hpp"
@@ -80,10 +82,21 @@ std::uint64_t device_number(const LoopDevice& loop) noexcept {
   return makedev(loop_major, loop.number);
 }
 
+bool is_there(const LoopDevice& loop) {
+  const std::string folder = fmt::format("/sys/block/loop{}/", loop.number);
+  std::uint64_t sequence = 0;
+  std::FILE* const file = std::fopen((folder + "diskseq").c_str(), "re");
+  if (file == nullptr) return false;
+  const bool read = std::fscanf(file, "%" SCNu64, &sequence) == 1;
+  std::fclose(file);
+  return read && sequence == loop.sequence && access((folder + "loop").c_str(), F_OK) == 0;
+}
+
 Result<LoopDevice> attach_loop(const std::string& path, std::uint32_t block_bytes, bool read_only) {
   const FileDescriptor control(open("/dev/loop-control", O_RDWR | O_CLOEXEC));
   if (!control) return failure(Fault::unsupported, "/dev/loop-control", errno);
-  const FileDescriptor file(open(path.c_str(), (read_only ? O_RDONLY : O_RDWR) | O_CLOEXEC));
+  const FileDescriptor file(
+      open(path.c_str(), (read_only ? O_RDONLY : O_RDWR) | O_NOATIME | O_CLOEXEC));
   if (!file) return failure(Fault::io_error, "open volume file", errno);
   const loop_config config = configuration(file, path, block_bytes, read_only);
 

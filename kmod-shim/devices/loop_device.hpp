@@ -16,10 +16,15 @@ namespace replicator::shim {
 struct LoopDevice {
   std::uint32_t number = 0;    // N of /dev/loopN
   std::uint64_t sequence = 0;  // of the disk that it is now
+  bool operator==(const LoopDevice&) const = default;
 };
 
 // The device number a node needs to lead to it.
 std::uint64_t device_number(const LoopDevice& loop) noexcept;
+
+// Whether the loop device still is the disk that we made of it. Opens nothing, and waits for
+// nobody.
+bool is_there(const LoopDevice& loop);
 
 // Takes a free loop device; direct I/O, no partition scan. Fault::busy when others took every free
 // one first, each time.

@@ -12,6 +12,7 @@
 
 #include <cerrno>
 #include <cstdio>
+#include <cstring>
 #include <ctime>
 #include <vector>
 
@@ -33,6 +34,19 @@ constexpr unsigned requests_in_kernel = 16384;
 // buffers of their own (L2).
 constexpr Duration patience_for_buffer = Duration::milliseconds(50);
 constexpr std::uint32_t buffers_more = 16;
+
+// Of the protocol since 7.40 (Linux 6.9).
+constexpr int notify_resend = 7;
+constexpr std::uint32_t has_resend = 1U << 7U;  // in fuse_init_in::flags2
+// The kernel counts its requests, by twos, from 2.
+constexpr std::uint64_t never_asked = ~std::uint64_t{1};
+
+bool is_first_request(ConstBytes request) noexcept {
+  fuse_in_header header;
+  if (request.size() < sizeof header) return false;
+  std::memcpy(&header, request.data(), sizeof header);
+  return header.opcode == FUSE_INIT && header.len == request.size();
+}
 
 bool writes(int open_flags) noexcept { return (open_flags & O_ACCMODE) != O_RDONLY; }
 
@@ -157,7 +171,11 @@ struct Operations {
     if (found == nullptr) return;
     Reply reply(request);
     std::uint64_t handle = 0;
-    const int error = found->open(writes(info->flags), fuse_req_ctx(request)->uid, handle);
+    File::Opener opener;
+    opener.for_writing = writes(info->flags);
+    opener.user = fuse_req_ctx(request)->uid;
+    opener.keeps_access_time = (info->flags & O_NOATIME) != 0;
+    const int error = found->open(opener, handle);
     if (error != 0) return reply.error(error);
     if (!reply.opened(handle)) found->release(handle, writes(info->flags));
   }
@@ -236,17 +254,24 @@ struct Operations {
   }
 };
 
+std::unique_ptr<ReceiveBuffers> receive_buffers(std::uint32_t count, std::uint32_t largest_write) {
+  return std::make_unique<ReceiveBuffers>(
+      count, std::max<std::size_t>(largest_write, payload_bytes_min), write_header_bytes);
+}
+
 Directory::Directory(uring::Reactor& reactor, DirectoryOptions options)
     : reactor_(reactor),
       options_(std::move(options)),
-      buffers_(options_.receive_buffers,
-               std::max<std::size_t>(options_.largest_write, payload_bytes_min),
-               write_header_bytes) {
-  buffers_.on_return([](void* self) { static_cast<Directory*>(self)->buffer_returned(); }, this);
+      own_buffers_(options_.shared_buffers != nullptr
+                       ? nullptr
+                       : receive_buffers(options_.receive_buffers, options_.largest_write)),
+      buffers_(own_buffers_ ? *own_buffers_ : *options_.shared_buffers) {
+  buffers_.add_listener([](void* self) { static_cast<Directory*>(self)->buffer_returned(); }, this);
 }
 
 Directory::~Directory() {
   ensure(server_.empty());
+  buffers_.remove_listener(this);
   if (session_ != nullptr) fuse_session_destroy(session_);  // closes fd_ too
 }
 
@@ -262,6 +287,41 @@ Task<Result<std::unique_ptr<Directory>>> Directory::mount(uring::Reactor& reacto
   if (!opened.ok()) co_return tl::unexpected(opened);
   self->server_.start(self->serve());
   co_return self;
+}
+
+Result<std::unique_ptr<Directory>> Directory::take_over(uring::Reactor& reactor,
+                                                        DirectoryOptions options, FileDescriptor fd,
+                                                        std::string first_request) {
+  if (!is_first_request(std::as_bytes(std::span(first_request))))
+    return failure(Fault::malformed, "first request of a FUSE connection");
+  std::unique_ptr<Directory> self(new Directory(reactor, std::move(options)));
+  self->first_request_ = std::move(first_request);
+  const Status opened = self->open_session(fd.release());
+  if (!opened.ok()) return tl::unexpected(opened);
+  return self;
+}
+
+bool Directory::asked_again(std::string_view first_request) noexcept {
+  fuse_init_in asked = {};
+  if (first_request.size() < sizeof(fuse_in_header) + sizeof asked) return false;
+  std::memcpy(&asked, first_request.data() + sizeof(fuse_in_header), sizeof asked);
+  return (asked.flags & FUSE_INIT_EXT) != 0 && (asked.flags2 & has_resend) != 0;
+}
+
+// The library has to hear it too; to the answer the kernel says that it has not asked.
+void Directory::go_on() {
+  std::string first = first_request_;
+  std::memcpy(first.data() + offsetof(fuse_in_header, unique), &never_asked, sizeof never_asked);
+  fuse_buf request = {};
+  request.mem = first.data();
+  request.size = first.size();
+  fuse_session_process_buf(session_, &request);
+  if (asked_again(first_request_)) {
+    const fuse_out_header again = {sizeof again, notify_resend, 0};
+    if (write(fd_, &again, sizeof again) < 0)
+      log::error("{}: what was not answered is not asked again: errno {}", options_.path, errno);
+  }
+  server_.start(serve());
 }
 
 Status Directory::open_session(int fd) {
@@ -284,20 +344,26 @@ Status Directory::open_session(int fd) {
 
 Task<void> Directory::serve() {
   while (!stopping_ && !ended_) {
-    if (!receiving_) receiving_ = buffers_.try_take();
-    if (!receiving_) {
-      co_await wait_for_buffer();
-      continue;
-    }
-    receive_some();
-    if (ended_ || !receiving_) continue;
     // Also when more is there: anybody who keeps files open and closed could otherwise keep this
     // thread from everything else.
     io::Op readable;
     reactor_.poll_readable(readable, fd_);
     co_await readable;
+    while (paused_ && !stopping_) {
+      io::Event::Wait wait(unpaused_);
+      co_await wait;
+    }
+    receiving_ = buffers_.try_take();
+    if (!receiving_) co_await wait_for_buffer();
+    else if (!stopping_) receive_some();
+    // Whoever has nothing to receive holds none of the buffers that others share with it.
+    receiving_.reset();
   }
-  receiving_.reset();
+}
+
+void Directory::unpause() noexcept {
+  paused_ = false;
+  unpaused_.notify_all();
 }
 
 Task<void> Directory::wait_for_buffer() {
@@ -328,6 +394,9 @@ void Directory::receive_some() {
     fuse_buf request = {};
     request.mem = into.data();
     request.size = static_cast<std::size_t>(got);
+    const ConstBytes received = into.first(request.size);
+    if (is_first_request(received))
+      first_request_.assign(reinterpret_cast<const char*>(into.data()), request.size);
     fuse_session_process_buf(session_, &request);
     if (!receiving_) receiving_ = buffers_.try_take();
   }
@@ -336,11 +405,12 @@ void Directory::receive_some() {
 Task<void> Directory::unmount() {
   ensure(entries_.empty());
   const auto work = [path = &options_.path] {
-    unmount_lazily(*path);
+    unmount_at_once(*path);
     return true;
   };
   co_await off_thread(reactor_, work);
   stopping_ = true;
+  unpause();
   co_await server_.close();
   fuse_session_destroy(session_);
   session_ = nullptr;

@@ -20,8 +20,13 @@ class File {
   [[nodiscard]] virtual std::uint64_t size() const noexcept = 0;
   [[nodiscard]] virtual std::uint32_t mode() const noexcept = 0;  // permission bits
 
+  struct Opener {
+    bool for_writing = false;
+    std::uint32_t user = 0;
+    bool keeps_access_time = false;  // O_NOATIME
+  };
   // 0 or a positive errno. Each success is paired with one release of the same handle.
-  virtual int open(bool for_writing, std::uint32_t user, std::uint64_t& handle) = 0;
+  virtual int open(const Opener& opener, std::uint64_t& handle) = 0;
   virtual void release(std::uint64_t handle, bool for_writing) noexcept = 0;
 
   virtual void read(Reply reply, std::uint64_t handle, std::uint64_t offset, std::size_t size) = 0;

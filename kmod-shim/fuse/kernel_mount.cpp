@@ -24,13 +24,13 @@ Status make_directories(const std::string& path) {
 
 }  // namespace
 
-void unmount_lazily(const std::string& path) noexcept {
+void unmount_at_once(const std::string& path) noexcept {
   for (int i = 0; i < stacked_mounts_max; ++i)
-    if (umount2(path.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0) return;
+    if (umount2(path.c_str(), MNT_FORCE | MNT_DETACH | UMOUNT_NOFOLLOW) != 0) return;
 }
 
 Result<int> mount_fuse(const std::string& path, bool for_everybody) {
-  unmount_lazily(path);
+  unmount_at_once(path);
   const Status made = make_directories(path);
   if (!made.ok()) return tl::unexpected(made);
   const int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);

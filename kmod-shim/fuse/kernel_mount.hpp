@@ -12,7 +12,8 @@ namespace replicator::shim {
 // The result is the non-blocking descriptor through which the kernel talks to the server.
 Result<int> mount_fuse(const std::string& path, bool for_everybody);
 
-// Takes the mount away at once, even when it is in use.
-void unmount_lazily(const std::string& path) noexcept;
+// Takes the mount away, even when it is in use. Who uses it sees errors, whoever else has the
+// descriptor.
+void unmount_at_once(const std::string& path) noexcept;
 
 }  // namespace replicator::shim

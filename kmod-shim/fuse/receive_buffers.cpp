@@ -35,9 +35,17 @@ ReceiveBuffers::~ReceiveBuffers() {
     munmap(each, stride_);
 }
 
-void ReceiveBuffers::on_return(void (*notify)(void*), void* context) noexcept {
-  notify_ = notify;
-  context_ = context;
+void ReceiveBuffers::add_listener(void (*notify)(void*), void* context) {
+  listeners_.push_back({notify, context});
+}
+
+void ReceiveBuffers::remove_listener(void* context) noexcept {
+  std::erase_if(listeners_, [context](const Returned& each) { return each.context == context; });
+}
+
+void ReceiveBuffers::notify() const noexcept {
+  for (const Returned& each : listeners_)
+    each.notify(each.context);
 }
 
 ReceiveBuffers::Buffer ReceiveBuffers::try_take() noexcept {
@@ -105,7 +113,7 @@ void ReceiveBuffers::give(std::byte* payload) {
   } else {
     put_back(payload);
   }
-  if (notify_ != nullptr) notify_(context_);
+  notify();
 }
 
 void ReceiveBuffers::memory_freed() noexcept {
@@ -114,7 +122,7 @@ void ReceiveBuffers::memory_freed() noexcept {
     if (io::HeldMemory::holds(ConstBytes(payload, stride_ - page))) aside_.push_back(payload);
     else put_back(payload);
   }
-  if (notify_ != nullptr) notify_(context_);
+  notify();
   if (aside_.empty()) Listener::unlink();
 }
 

@@ -48,13 +48,15 @@ class ReceiveBuffers final : io::HeldMemory::Listener {
     return arena_bytes_ / stride_ + extra_.size();
   }
   // Called whenever one is given back; must not call back into this object.
-  void on_return(void (*notify)(void*), void* context) noexcept;
+  void add_listener(void (*notify)(void*), void* context);
+  void remove_listener(void* context) noexcept;
 
  private:
   void give(std::byte* page);
   bool map_extra() noexcept;
   void put_back(std::byte* page) noexcept;
   void memory_freed() noexcept override;
+  void notify() const noexcept;
 
   std::byte* arena_ = nullptr;
   std::size_t stride_;
@@ -64,8 +66,11 @@ class ReceiveBuffers final : io::HeldMemory::Listener {
   std::vector<std::byte*> free_;
   std::vector<std::byte*> aside_;  // given back, and held
   std::vector<std::byte*> extra_;  // in place of those put aside, and for a while
-  void (*notify_)(void*) = nullptr;
-  void* context_ = nullptr;
+  struct Returned {
+    void (*notify)(void*);
+    void* context;
+  };
+  std::vector<Returned> listeners_;
 };
 
 }  // namespace replicator::shim

@@ -5,9 +5,9 @@
 
 namespace replicator::shim {
 
-int TextFile::open(bool for_writing, std::uint32_t user, std::uint64_t& handle) {
-  if (for_writing) return EACCES;
-  const Share share = user == 0 ? Share::root : Share::others;
+int TextFile::open(const Opener& opener, std::uint64_t& handle) {
+  if (opener.for_writing) return EACCES;
+  const Share share = opener.user == 0 ? Share::root : Share::others;
   std::size_t& open = open_[static_cast<std::size_t>(share)];
   if (open >= share_max) return ENFILE;
   ++open;

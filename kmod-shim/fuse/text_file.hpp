@@ -19,7 +19,7 @@ class TextFile : public File {
   // As in /proc: unknown before it is read, shown as 0.
   [[nodiscard]] std::uint64_t size() const noexcept override { return 0; }
   [[nodiscard]] std::uint32_t mode() const noexcept override { return 0444; }
-  int open(bool for_writing, std::uint32_t user, std::uint64_t& handle) override;
+  int open(const Opener& opener, std::uint64_t& handle) override;
   void release(std::uint64_t handle, bool for_writing) noexcept override;
   void read(Reply reply, std::uint64_t handle, std::uint64_t offset, std::size_t size) override;
 

@@ -1,5 +1,7 @@
 #include "fuse/volume_file.hpp"
 
+#include <sys/random.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -8,6 +10,8 @@
 namespace replicator::shim {
 
 namespace {
+
+constexpr std::uint64_t handle_of_loop = 1;
 
 // Smaller writes are copied: a receive buffer has room for the largest, and is soon needed again.
 constexpr std::size_t copied_bytes_max = 32U << 10U;
@@ -35,7 +39,25 @@ ByteRange clipped(std::uint64_t offset, std::size_t size, std::uint64_t end) noe
 VolumeFile::VolumeFile(io::BlockDevice& device, io::BufferPool& pool) noexcept
     : device_(device), pool_(pool), for_reads_(share_of(pool)), for_copies_(share_of(pool)) {}
 
-int VolumeFile::open(bool for_writing, std::uint32_t /*user*/, std::uint64_t& handle) {
+// Different in each daemon: its releases of what a predecessor has opened mean nothing.
+std::uint64_t VolumeFile::handle_of_others() noexcept {
+  static const std::uint64_t drawn = [] {
+    std::uint64_t number = 0;
+    return getrandom(&number, sizeof number, 0) == sizeof number ? number | 2U : 2U;
+  }();
+  return drawn;
+}
+
+Status VolumeFile::adopt_loop() {
+  const Status opened = device_.open(true);
+  if (!opened.ok()) return opened;
+  ++openers_;
+  ++writers_;
+  return opened;
+}
+
+int VolumeFile::open(const Opener& opener, std::uint64_t& handle) {
+  const bool for_writing = opener.for_writing;
   const Status opened = device_.open(for_writing);
   if (!opened.ok()) {
     // The kernel module's answer to a reader of a Secondary.
@@ -44,11 +66,12 @@ int VolumeFile::open(bool for_writing, std::uint32_t /*user*/, std::uint64_t& ha
   }
   ++openers_;
   if (for_writing) ++writers_;
-  handle = 0;
+  handle = opener.keeps_access_time ? handle_of_loop : handle_of_others();
   return 0;
 }
 
-void VolumeFile::release(std::uint64_t /*handle*/, bool for_writing) noexcept {
+void VolumeFile::release(std::uint64_t handle, bool for_writing) noexcept {
+  if (handle != handle_of_loop && handle != handle_of_others()) return;
   if (openers_ == 0) return;  // given up by close() before
   --openers_;
   if (for_writing) --writers_;
@@ -59,7 +82,7 @@ void VolumeFile::release(std::uint64_t /*handle*/, bool for_writing) noexcept {
 Task<void> VolumeFile::close() {
   co_await requests_.close();
   while (openers_ > 0)
-    release(0, writers_ > 0);
+    release(handle_of_loop, writers_ > 0);
 }
 
 Status VolumeFile::check(ByteRange range) const noexcept {

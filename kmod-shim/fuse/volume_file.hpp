@@ -17,6 +17,8 @@ namespace replicator::shim {
 
 class VolumeFile : public File {
  public:
+  // The loop device opens the file with O_NOATIME: its handle is the same in each daemon, so that a
+  // successor knows its release from those of others who had the file open.
   // Both outlive the file; close() comes before the end of it.
   VolumeFile(io::BlockDevice& device, io::BufferPool& pool) noexcept;
 
@@ -24,13 +26,18 @@ class VolumeFile : public File {
     return device_.limits().size.value();
   }
   [[nodiscard]] std::uint32_t mode() const noexcept override { return 0600; }
-  int open(bool for_writing, std::uint32_t user, std::uint64_t& handle) override;
+  int open(const Opener& opener, std::uint64_t& handle) override;
   void release(std::uint64_t handle, bool for_writing) noexcept override;
   void read(Reply reply, std::uint64_t handle, std::uint64_t offset, std::size_t size) override;
   void write(Reply reply, std::uint64_t offset, ConstBytes data,
              ReceiveBuffers::Buffer& held) override;
   void sync(Reply reply) override;
   void zero(Reply reply, ByteRange range, bool may_unmap) override;
+
+  // The loop device that opened the file of a daemon before this one has it open here too.
+  Status adopt_loop();
+  // All that was received is answered.
+  [[nodiscard]] bool quiet() const noexcept { return requests_.empty(); }
 
   // Opens that were not released yet; `released` is notified when one is.
   [[nodiscard]] std::uint32_t openers() const noexcept { return openers_; }
@@ -46,6 +53,8 @@ class VolumeFile : public File {
   Task<void> do_sync(Reply reply);
   Task<void> do_zero(Reply reply, ByteRange range, bool may_unmap);
   [[nodiscard]] Status check(ByteRange range) const noexcept;
+
+  [[nodiscard]] static std::uint64_t handle_of_others() noexcept;
 
   io::BlockDevice& device_;
   io::BufferPool& pool_;

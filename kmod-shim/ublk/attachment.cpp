@@ -173,6 +173,17 @@ void UblkAttachment::data_changed() noexcept {
   background_.start(drop(record.id));
 }
 
+bool UblkAttachment::can_be_left() const noexcept {
+  return handle_.has_value() && (handle_->info.flags & feature_user_recovery) != 0;
+}
+
+// The driver sees the end of this process, as it would see its death.
+Task<Status> UblkAttachment::leave() {
+  if (!can_be_left()) co_return Status(Fault::unsupported, "a device made without recovery");
+  device_.close(true);
+  co_return Status();
+}
+
 Task<Status> UblkAttachment::resize() {
   if (!handle_) co_return Status();
   if ((handle_->info.flags & feature_update_size) == 0)

@@ -78,8 +78,14 @@ Task<void> Queues::serve(std::uint16_t queue, std::uint16_t tag) {
       if (fetched != -ENODEV) log::warning("ublk: a queue ends with errno {}", -fetched);
       co_return;
     }
+    while (held_) {
+      io::Event::Wait wait(released_);
+      co_await wait;
+    }
     const Action action = interpret(descriptor(queue, tag));
+    ++underway_;
     const Status done = co_await carry_out(action, position);
+    --underway_;
     command.result = answer(action, done);
     reactor_.command(op, file_.get(), commit_and_fetch_request,
                      std::bit_cast<std::array<std::uint64_t, 2>>(command));

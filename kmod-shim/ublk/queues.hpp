@@ -42,6 +42,14 @@ class Queues {
   // then lets go of the file.
   Task<void> ended();
 
+  // From here on a request that arrives waits; those before are in progress until it is quiet.
+  void hold() noexcept { held_ = true; }
+  [[nodiscard]] bool quiet() const noexcept { return underway_ == 0; }
+  void release() noexcept {
+    held_ = false;
+    released_.notify_all();
+  }
+
  private:
   Task<void> serve(std::uint16_t queue, std::uint16_t tag);
   Task<Status> carry_out(Action action, std::uint64_t position);
@@ -60,6 +68,9 @@ class Queues {
   FileDescriptor file_;
   std::vector<const std::byte*> descriptors_;  // one mapping for each queue
   std::uint16_t depth_ = 0;
+  bool held_ = false;
+  std::uint32_t underway_ = 0;
+  io::Event released_;
   io::Gate serving_;  // last: its frames refer to everything above
 };
 

@@ -30,7 +30,8 @@
 //   marked-ranges     minor            BLOCK             -
 //   wait-connect      minor            -                 wfc-timeout, degr-wfc-timeout,
 //   wait-sync         minor            -                 outdated-wfc-timeout, wait-after-sb
-//   ping, shutdown    ""               -                 -
+//   upgrade           ""               PROGRAM           -
+//   ping, shutdown, upgrade-report     -                 -
 // clang-format on
 //
 // INDEX is "internal", "flexible" or a slot number; LOCAL and REMOTE are written by address_text().
@@ -38,9 +39,10 @@
 // connection; the daemon says why in a last line "closed REASON". Whatever the client sends asks
 // for a new dump.
 // Timeouts are seconds, 0 waits for ever; when one runs out the reply is code 0 with data
-// {"timeout":true}. The data of ping are {"version","pid"}; those of
-// report and marked-ranges are described in control/node_report_json.hpp, those of explain in
-// control/explanation_json.hpp.
+// {"timeout":true}. The data of upgrade and upgrade-report are {"instance"}, a number that each
+// daemon has of its own; the lines of the latter say what was taken over. The data of ping are
+// {"version","pid"}; those of report and marked-ranges are described in
+// control/node_report_json.hpp, those of explain in control/explanation_json.hpp.
 #pragma once
 
 #include <cstddef>

@@ -39,10 +39,14 @@ Status Server::claim(const std::string& path) {
 
 void Server::serve_clients() { tasks_.start(accept_loop()); }
 
-Task<void> Server::stop() {
+void Server::close_door() noexcept {
   stopping_ = true;
   if (listener_) listener_->close();
   world_.clock.wake(pause_);
+}
+
+Task<void> Server::stop() {
+  close_door();
   co_await tasks_.close();
   listener_.reset();
 }

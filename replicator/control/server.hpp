@@ -36,6 +36,8 @@ class Server {
   // The same in two steps: clients that come between them wait.
   Status claim(const std::string& path);
   void serve_clients();
+  // No new clients: they wait at the socket.
+  void close_door() noexcept;
   // No new clients; ends when the commands in progress have been answered.
   Task<void> stop();
 

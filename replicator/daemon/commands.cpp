@@ -9,7 +9,6 @@
 #include "daemon/daemon.hpp"
 #include "daemon/replies.hpp"
 #include "daemon/tls_files.hpp"
-#include "devices/fuse_loop.hpp"
 
 namespace replicator {
 
@@ -33,7 +32,11 @@ bool parse_meta_index(const std::string& text, MetaDiskIndex& index) {
 Task<Reply> Daemon::handle(Request request, io::Stream& caller) {
   const std::string what = request.command + " " + request.object;
   log::debug("command: {}", what);
-  co_return co_await dispatch(std::move(request), caller);
+  const std::string resource = resource_of(request);
+  Request asked = request;
+  Reply reply = co_await dispatch(std::move(asked), caller);
+  if (control::is_success(reply.code)) remember(resource, request);
+  co_return reply;
 }
 
 Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
@@ -51,6 +54,8 @@ Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
     reactor_.stop();
     co_return Reply();
   }
+  if (command == "upgrade") co_return co_await upgrade(request);
+  if (command == "upgrade-report") co_return upgrade_report();
   if (command == "events2") co_return events(request);
   if (command == "status") co_return status(request);
   if (command == "show") co_return show(request);

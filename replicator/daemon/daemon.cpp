@@ -8,6 +8,7 @@
 #include "control/metrics_text.hpp"
 #include "control/proc_drbd.hpp"
 #include "daemon/replies.hpp"
+#include "daemon/running_file.hpp"
 
 namespace replicator {
 
@@ -33,7 +34,8 @@ Daemon::Daemon(uring::Reactor& reactor, DaemonOptions options)
       event_source_(events_),
       server_(reactor.world(), *this),
       metrics_server_(reactor.world(), [this] { return metrics(); }),
-      kernel_devices_(reactor, options_.kernel_devices) {
+      kernel_devices_(reactor, options_.kernel_devices),
+      instance_(reactor_.world().entropy.next64() >> 1U) {
   for (io::BufferPool* pool : {&incoming_, &replies_}) {
     const Status registered = reactor_.register_memory(pool->arena());
     if (!registered.ok()) log::warning("{}", registered.where());
@@ -60,6 +62,8 @@ Task<Status> Daemon::start() {
     log::info("metrics: http://{}/metrics", io::text(options_.metrics_address));
   }
   co_await mount_files();
+  if (options_.restore) co_await restore();
+  else remove_running(options_.run_directory);
   // Only now: a resource that is made earlier would go without its kernel device.
   server_.serve_clients();
   co_return Status();
@@ -102,7 +106,8 @@ Task<void> Daemon::stop() {
   }
   co_await events_.stop();
   co_await size_tasks_.close();
-  co_await kernel_devices_.stop();
+  co_await restoring_.close();
+  remove_running(options_.run_directory);
   if (proc_) co_await proc_->unmount();
   co_await metrics_server_.stop();
   co_await server_.stop();
@@ -206,6 +211,7 @@ Task<bool> Daemon::release_devices(Entry& entry) {
   io::Semaphore::Take turn(entry.turn, 1);
   co_await turn;
   const Reply closed = co_await close_devices(entry);
+  if (closed.code == 0 && running_.demoted(entry.resource->name())) save_running();
   co_return closed.code == 0;
 }
 

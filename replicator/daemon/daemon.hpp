@@ -16,6 +16,8 @@
 #include "daemon/json_lines.hpp"
 #include "daemon/metrics_server.hpp"
 #include "daemon/recent_lines.hpp"
+#include "daemon/restore_decision.hpp"
+#include "daemon/running_record.hpp"
 #include "daemon/undo_files.hpp"
 #include "devices/kernel_device.hpp"
 #include "devices/kernel_devices.hpp"
@@ -32,6 +34,7 @@ struct DaemonOptions {
   std::string undo_directory = default_undo_directory;
   std::string generations_directory = default_generations_directory;
   shim::KernelDeviceOptions kernel_devices;
+  bool restore = false;                       // what a daemon before this one ran
   io::Address metrics_address;                // none: metrics are not served
   const RecentLines* recent_lines = nullptr;  // null: `explain` shows none
   JsonLines* json_log = nullptr;              // to be told the names of resources
@@ -44,6 +47,13 @@ class Daemon final : public control::CommandHandler {
 
   // Control socket, proc/drbd, volume files. Fault::busy: another daemon runs here.
   Task<Status> start();
+  // After `upgrade`: everything down in order, but for the devices, which wait for the successor.
+  // Nothing answered is lost. The process is to become the successor next.
+  Task<void> leave_to_successor();
+  // Its program; empty unless an upgrade was asked for.
+  [[nodiscard]] const std::string& successor() const noexcept { return successor_; }
+  // For it: the control socket, where clients wait meanwhile.
+  [[nodiscard]] int control_listener() const noexcept;
   // Everything down in order; nothing answered is lost.
   Task<void> stop();
   Task<control::Reply> handle(control::Request request, io::Stream& caller) override;
@@ -114,6 +124,27 @@ class Daemon final : public control::CommandHandler {
   Reply explain(const Request& request);
   Reply marked_ranges(const Request& request);
 
+  // What runs, for a daemon after this one; and what ran (restore.cpp).
+  std::string resource_of(const Request& request);
+  void remember(const std::string& resource, const Request& request);
+  void save_running();
+  Task<void> restore();
+  Task<void> restore_configuration();
+  Task<void> restore_resource(std::string name, std::vector<Request> requests);
+  Task<Reply> replay(const Request& request);
+  Task<void> restored_within(Duration patience);
+  [[nodiscard]] RestoreSituation situation_of(Entry& entry, const control::OptionMap* left) const;
+  Task<void> restore_role(std::string name);
+  Task<void> promote_again(std::shared_ptr<Entry> entry, Request request);
+  void report_pauses(const std::string& name);
+  // The way out (upgrade.cpp).
+  Task<Reply> upgrade(const Request& request);
+  [[nodiscard]] std::optional<std::string> reason_to_stay(const std::string& program) const;
+  [[nodiscard]] std::vector<shim::KernelDevice*> promoted_devices() const;
+  Task<bool> hold_devices();
+  Task<void> leave_resource(Entry& entry);
+  Reply upgrade_report();
+
   Task<void> mount_files();
   Task<void> open_devices(Entry& entry, Reply& reply);
   // Code device_in_use and who it is, when a device is open.
@@ -141,6 +172,13 @@ class Daemon final : public control::CommandHandler {
   std::unique_ptr<shim::ProcFile> proc_;
   shim::KernelDevices kernel_devices_;
   bool stop_requested_ = false;
+  RunningRecord running_;
+  std::uint64_t instance_;  // differs from that of any other daemon
+  std::string successor_;
+  Instant held_;                     // since when no request is taken from the kernel
+  std::vector<std::string> pauses_;  // of devices that were taken over, for people
+  std::vector<std::unique_ptr<io::Semaphore::Take>> turns_;  // all of them, while it leaves
+  io::Gate restoring_;
   io::Gate size_tasks_;  // last: its frames refer to everything above
 };
 

@@ -2,12 +2,14 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/signalfd.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <charconv>
 #include <cstdio>
+#include <cstdlib>
 #include <cstring>
 #include <optional>
 #include <string>
@@ -20,8 +22,10 @@
 #include "daemon/json_lines.hpp"
 #include "daemon/process.hpp"
 #include "daemon/recent_lines.hpp"
+#include "daemon/successor.hpp"
 #include "daemon/system_log.hpp"
 #include "io/frame_pool.hpp"
+#include "keeper/process.hpp"
 #include "uring/reactor.hpp"
 
 namespace {
@@ -30,19 +34,23 @@ using namespace replicator;
 
 constexpr const char* usage =
     "usage: polluxd [--foreground | --background] [--log-file FILE] "
-    "[--log-format=text|json] [--verbose] "
+    "[--log-format=text|json] [--verbose] [--restore] [--version] [--check] "
     "[--kernel-devices=auto|ublk|fuse|none] [--ublk-queues N] [--ublk-queue-depth N] "
-    "[--no-ublk-recovery] "
+    "[--no-device-recovery] "
     "[--usermode-helper PROGRAM] [--undo-directory DIRECTORY] "
     "[--generations-directory DIRECTORY] [--metrics-address ADDRESS:PORT]\n"
     "The replicator daemon. drbdadm starts it when it is needed. Options are also read from "
     "/etc/polluxd.conf, one in a line.\n";
 constexpr const char* options_file = "/etc/polluxd.conf";
+constexpr const char* daemon_version = "8.4.11";
 
 struct Arguments {
   bool background = false;
   bool verbose = false;
   bool json_log = false;
+  bool restore = false;
+  bool version = false;
+  bool check = false;
   shim::KernelDeviceOptions kernel_devices;
   std::string log_file;
   std::string helper = usual_helper();
@@ -88,8 +96,12 @@ bool parse(const std::vector<std::string>& words, Arguments& arguments) {
     else if (word == "--verbose") arguments.verbose = true;
     else if (word == "--log-format=json") arguments.json_log = true;
     else if (word == "--log-format=text") arguments.json_log = false;
+    else if (word == "--restore") arguments.restore = true;
+    else if (word == "--version") arguments.version = true;
+    else if (word == "--check") arguments.check = true;
     else if (parse_kernel_devices(word, arguments.kernel_devices)) continue;
-    else if (word == "--no-ublk-recovery") arguments.kernel_devices.ublk_recovery = false;
+    else if (word == "--no-device-recovery" || word == "--no-ublk-recovery")
+      arguments.kernel_devices.survive = false;
     else if (word == "--ublk-queues" && i + 1 < count &&
              parse_count(words[i + 1], shim::ublk_queues_max, arguments.kernel_devices.ublk_queues))
       ++i;
@@ -166,6 +178,15 @@ void detach_from_terminal() {
     dup2(null, fd);
 }
 
+// Before there is anything in this process that a fork would have to copy.
+shim::FileDescriptor find_keeper(const shim::KernelDeviceOptions& options) {
+  const bool by_fuse =
+      options.wish == shim::DeviceWish::best || options.wish == shim::DeviceWish::fuse;
+  if (!by_fuse) return shim::FileDescriptor();
+  mkdir("/run/pollux", 0755);
+  return shim::keeper::find_or_start("/run/pollux/keeper.sock");
+}
+
 Task<void> watch_signals(uring::Reactor& reactor, int fd) {
   io::Op op;
   reactor.poll_readable(op, fd);
@@ -174,7 +195,16 @@ Task<void> watch_signals(uring::Reactor& reactor, int fd) {
   reactor.stop();
 }
 
-int serve(const Arguments& arguments, int ready, const RecentLines& recent, JsonLines* json_log) {
+struct Surroundings {
+  std::vector<std::string> words;  // with which this daemon was started
+  int ready;                       // who waits for it to serve; -1 for nobody
+  const RecentLines& recent;
+  JsonLines* json_log;
+  shim::keeper::Client& keeper;
+};
+
+int serve(const Arguments& arguments, Surroundings around) {
+  const int ready = around.ready;
   sigset_t signals;
   sigemptyset(&signals);
   sigaddset(&signals, SIGTERM);
@@ -183,6 +213,8 @@ int serve(const Arguments& arguments, int ready, const RecentLines& recent, Json
   signal(SIGPIPE, SIG_IGN);
   const int signal_fd = signalfd(-1, &signals, SFD_CLOEXEC);
   uring::ReactorOptions reactor_options;
+  reactor_options.inherited_path = DaemonOptions().run_directory + "/control.sock";
+  reactor_options.inherited_listener = inherited_descriptor();
   reactor_options.helper = arguments.helper == "disabled" ? std::string() : arguments.helper;
   Result<std::unique_ptr<uring::Reactor>> reactor = uring::Reactor::create(reactor_options);
   if (!reactor) {
@@ -193,10 +225,12 @@ int serve(const Arguments& arguments, int ready, const RecentLines& recent, Json
   io::reserve_frames(512, 1024);
   io::reserve_frames(1024, 1024);
   DaemonOptions options;
-  options.recent_lines = &recent;
-  options.json_log = json_log;
+  options.recent_lines = &around.recent;
+  options.json_log = around.json_log;
   options.kernel_devices = arguments.kernel_devices;
+  options.kernel_devices.keeper = &around.keeper;
   options.metrics_address = arguments.metrics_address;
+  options.restore = arguments.restore;
   options.undo_directory = arguments.undo_directory;
   options.generations_directory = arguments.generations_directory;
   Daemon daemon(**reactor, options);
@@ -218,6 +252,13 @@ int serve(const Arguments& arguments, int ready, const RecentLines& recent, Json
   Task<void> watch = watch_signals(**reactor, signal_fd);
   watch.start();
   (*reactor)->run();
+  if (!daemon.successor().empty()) {
+    (*reactor)->run_task(daemon.leave_to_successor());
+    std::fflush(nullptr);
+    become(daemon.successor(), around.words, daemon.control_listener());
+    log::error("nobody serves: start polluxd --restore");
+    _exit(20);
+  }
   (*reactor)->run_task(daemon.stop());
   log::info("polluxd ended");
   // The pending signal watch ends with the process.
@@ -239,7 +280,14 @@ int main(int count, char** words) {
     return 20;
   }
   int ready = -1;
-  if (arguments.background) ready = start_in_background();
+  if (arguments.version) {
+    std::printf("polluxd %s\n", daemon_version);
+    return 0;
+  }
+  if (arguments.check) return check_restore(daemon_version);
+  // A successor is in the background already.
+  if (arguments.background && !is_successor()) ready = start_in_background();
+  shim::keeper::Client keeper(find_keeper(arguments.kernel_devices));
   std::FILE* file = nullptr;
   SystemLog system_log;
   log::Sink sink = nullptr;
@@ -265,5 +313,6 @@ int main(int count, char** words) {
   RecentLines recent(sink, context);
   recent.take_over();
   if (arguments.verbose) log::set_level(log::Level::debug);
-  return serve(arguments, ready, recent, arguments.json_log ? &json_lines : nullptr);
+  return serve(arguments, {std::vector<std::string>(words, words + count), ready, recent,
+                           arguments.json_log ? &json_lines : nullptr, keeper});
 }

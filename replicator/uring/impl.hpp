@@ -9,6 +9,7 @@
 #include <condition_variable>
 #include <deque>
 #include <functional>
+#include <map>
 #include <mutex>
 #include <string>
 #include <vector>
@@ -119,6 +120,7 @@ struct Reactor::Impl final : io::Backend {
   void remove_timer(std::size_t index) noexcept;
 
   ReactorOptions options;
+  std::map<std::string, int, std::less<>> unix_listeners;  // the descriptor by the path
   io_uring ring{};
   bool ring_up = false;
   bool defer_taskrun = false;

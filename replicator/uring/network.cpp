@@ -1,4 +1,5 @@
 // TCP and unix sockets.
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <sys/socket.h>
@@ -225,10 +226,14 @@ class SocketStream final : public io::Stream {
 class SocketListener final : public io::Listener {
  public:
   SocketListener(Reactor::Impl& impl, int fd, std::string path, io::SocketOptions options)
-      : impl_(impl), fd_(fd), path_(std::move(path)), options_(options) {}
+      : impl_(impl), fd_(fd), path_(std::move(path)), options_(options) {
+    if (!path_.empty()) impl_.unix_listeners[path_] = fd_;
+  }
   ~SocketListener() override {
     ::close(fd_);
-    if (!path_.empty()) unlink(path_.c_str());
+    if (path_.empty()) return;
+    impl_.unix_listeners.erase(path_);
+    unlink(path_.c_str());
   }
   SocketListener(const SocketListener&) = delete;
   SocketListener& operator=(const SocketListener&) = delete;
@@ -288,6 +293,8 @@ class SystemNetwork final : public io::Network {
     SocketAddress address;
     if (!to_system(at, address)) return failure(Fault::malformed, "listen address");
     const bool is_unix = at.family == io::AddressFamily::unix_path;
+    if (is_unix && impl_.options.inherited_listener >= 0 && at.path == impl_.options.inherited_path)
+      return take_inherited(at.path, options);
     const int fd = socket(address.storage.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0) return failure(Fault::io_error, "socket", errno);
     size_buffers(fd, options);
@@ -305,6 +312,12 @@ class SystemNetwork final : public io::Network {
     }
     return std::unique_ptr<io::Listener>(
         std::make_unique<SocketListener>(impl_, fd, is_unix ? at.path : std::string(), options));
+  }
+
+  std::unique_ptr<io::Listener> take_inherited(const std::string& path, io::SocketOptions options) {
+    const int fd = std::exchange(impl_.options.inherited_listener, -1);
+    fcntl(fd, F_SETFD, FD_CLOEXEC);
+    return std::make_unique<SocketListener>(impl_, fd, path, options);
   }
 
   void connect(io::Op& op, const io::Address& from, const io::Address& to,

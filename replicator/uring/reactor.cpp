@@ -55,6 +55,11 @@ const std::string& Reactor::features() const noexcept { return impl_->features; 
 void Reactor::run(const std::function<bool()>& finished) { impl_->run(finished); }
 void Reactor::stop() noexcept { impl_->stopping = true; }
 
+int Reactor::listener_at(const std::string& path) const noexcept {
+  const auto found = impl_->unix_listeners.find(path);
+  return found == impl_->unix_listeners.end() ? -1 : found->second;
+}
+
 Status Reactor::register_memory(Bytes arena) {
   Impl& impl = *impl_;
   impl.arenas.push_back(arena);

@@ -26,6 +26,9 @@ struct ReactorOptions {
   bool poll = true;
   std::string helper = "/sbin/drbdadm";  // empty: no handler is ever called
   Duration helper_patience = Duration::seconds(600);
+  // A listening unix socket that this process was started with: listen() at its path takes it.
+  std::string inherited_path;
+  int inherited_listener = -1;
 };
 
 class Reactor {
@@ -57,6 +60,9 @@ class Reactor {
 
   // Lives no longer than the reactor.
   std::unique_ptr<io::DatagramNetwork> datagrams();
+
+  // The unix socket that listens at the path, for a successor; -1 when there is none.
+  [[nodiscard]] int listener_at(const std::string& path) const noexcept;
 
   // A command to the driver behind the descriptor, with what fits into a submission entry.
   // Completes with the driver's result.

@@ -4,7 +4,7 @@
 #   pair_config [DISK_OPTIONS [NET_OPTIONS]]        writes /etc/drbd.conf of the nodes again ($PAIR_PROTOCOL or C)
 #   pair_up [MIB …]          pair_create, create-md, up, connected: both Secondary and Inconsistent
 #   pair_synced [MIB …]      pair_up, alfa forced to be Primary, and the first sync is over
-#   daemon NODE              starts polluxd on the node (after node_boot); its log is $WORK/NODE/polluxd.log
+#   daemon NODE [OPTIONS]    starts polluxd on the node (after node_boot); its log is $WORK/NODE/polluxd.log
 #   is NODE VERB WORD        drbdadm's role, cstate or dstate of r0 is WORD
 #   both_up_to_date          waits for it
 #   counter NODE NAME        from proc/drbd: ns, nr, oos, …
@@ -37,7 +37,7 @@ CONF
 }
 
 daemon() {
-  node_start "$1" polluxd --foreground --verbose --log-file "$WORK/$1/polluxd.log"
+  node_start "$1" polluxd --foreground --verbose --log-file "$WORK/$1/polluxd.log" "${@:2}"
   wait_for 10 serves "$1"
 }
 # Not the socket's file: a daemon that was killed left it behind.

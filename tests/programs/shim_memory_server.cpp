@@ -15,7 +15,7 @@
 #include "base/log.hpp"
 #include "devices/fuse_loop.hpp"
 #include "devices/kernel_device.hpp"
-#include "devices/volume_directory.hpp"
+#include "devices/volume_mounts.hpp"
 #include "fuse/proc_file.hpp"
 #include "tests/support/counting_block_device.hpp"
 #include "uring/reactor.hpp"
@@ -51,7 +51,8 @@ class Server {
   CountingBlockDevice device_;
   io::BufferPool pool_{64 * mib};
   std::unique_ptr<shim::ProcFile> proc_;
-  std::unique_ptr<shim::Directory> volumes_;
+  std::unique_ptr<shim::ReceiveBuffers> buffers_ = shim::buffers_of_volumes();
+  shim::keeper::Client no_keeper_{shim::FileDescriptor()};
   std::unique_ptr<shim::KernelDevice> kernel_device_;
   std::string input_;
   std::uint64_t opened_ = 0;
@@ -68,13 +69,10 @@ Task<Status> Server::start() {
   Result<std::unique_ptr<shim::ProcFile>> proc = co_await shim::ProcFile::mount(reactor_, generate);
   if (!proc) co_return proc.error();
   proc_ = std::move(*proc);
-  Result<std::unique_ptr<shim::Directory>> volumes =
-      co_await shim::mount_volume_directory(reactor_);
-  if (!volumes) co_return volumes.error();
-  volumes_ = std::move(*volumes);
+  const shim::VolumeMounts mounts{reactor_, *buffers_, no_keeper_, false};
   std::unique_ptr<shim::Attachment> attachment = std::make_unique<shim::FuseLoopAttachment>(
-      *volumes_, device_, pool_, fmt::format("{}-{}", names_.resource, names_.volume),
-      names_.minor);
+      mounts, device_, pool_, fmt::format("{}-{}", names_.resource, names_.volume), names_.minor,
+      std::nullopt);
   Result<std::unique_ptr<shim::KernelDevice>> created =
       co_await shim::KernelDevice::create(reactor_, std::move(attachment), names_);
   if (!created) co_return created.error();
@@ -146,7 +144,6 @@ Task<bool> Server::next_line(std::string& line) {
 Task<void> Server::stop() {
   if (kernel_device_) co_await kernel_device_->remove();
   kernel_device_.reset();
-  if (volumes_) co_await volumes_->unmount();
   if (proc_) co_await proc_->unmount();
 }
 

@@ -15,6 +15,7 @@ struct Calls {
   int abandoned = 0;
   int changed = 0;
   bool room = true;
+  bool waits = false;
 };
 
 class FakeAttachment final : public Attachment {
@@ -25,6 +26,7 @@ class FakeAttachment final : public Attachment {
     if (!calls_.room) co_return failure(Fault::no_space, "no room");
     co_return number_;
   }
+  [[nodiscard]] bool waits_for_attach() const noexcept override { return calls_.waits; }
   Task<Status> detach_if_unused() override {
     ++calls_.detached;
     co_return Status();
@@ -71,6 +73,16 @@ TEST_F(Fallback, TheSecondIsTakenOnlyWhileTheFirstHasNoRoom) {
   EXPECT_EQ(second_.detached, 1);
 
   first_.room = true;
+  EXPECT_EQ(run(both_.attach()), 1U);
+}
+
+TEST_F(Fallback, WhatWaitsGoesOnWhicheverItIs) {
+  EXPECT_FALSE(both_.waits_for_attach());
+  second_.waits = true;
+  EXPECT_TRUE(both_.waits_for_attach());
+  EXPECT_EQ(run(both_.attach()), 2U);
+  EXPECT_EQ(first_.attached, 0);
+  second_.waits = false;
   EXPECT_EQ(run(both_.attach()), 1U);
 }
 
