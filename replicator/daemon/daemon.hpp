@@ -141,6 +141,7 @@ class Daemon final : public control::CommandHandler {
   Task<Reply> upgrade(const Request& request);
   [[nodiscard]] std::optional<std::string> reason_to_stay(const std::string& program) const;
   [[nodiscard]] std::vector<shim::KernelDevice*> promoted_devices() const;
+  Task<bool> take_all_turns();
   Task<bool> hold_devices();
   Task<void> leave_resource(Entry& entry);
   Reply upgrade_report();

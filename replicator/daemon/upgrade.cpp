@@ -4,6 +4,7 @@
 //   S1  both nodes agree that this one is Secondary before it goes
 #include <unistd.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "base/log.hpp"
@@ -14,6 +15,7 @@ namespace replicator {
 
 namespace {
 
+constexpr Duration patience_with_commands = Duration::seconds(5);
 constexpr Duration patience_with_requests = Duration::seconds(5);
 constexpr Duration look_again = Duration::milliseconds(1);
 
@@ -50,16 +52,9 @@ Task<Daemon::Reply> Daemon::upgrade(const Request& request) {
   if (const auto reason = reason_to_stay(program)) {
     co_return answer(control::err_invalid_request, *reason);
   }
-  // No command is in progress, nor begins.
-  std::vector<std::shared_ptr<Entry>> entries;
-  for (const auto& [name, entry] : resources_)
-    entries.push_back(entry);
-  for (const std::shared_ptr<Entry>& entry : entries) {
-    turns_.push_back(std::make_unique<io::Semaphore::Take>(entry->turn, 1));
-    io::Semaphore::Take& turn = *turns_.back();
-    co_await turn;
-  }
+  const bool alone = co_await take_all_turns();
   std::optional<std::string> reason = reason_to_stay(program);
+  if (!reason && !alone) reason = "other commands are in progress";
   if (!reason) {
     const bool held = co_await hold_devices();
     if (!held) reason = "requests do not end: a disk or the peer stands still";
@@ -71,6 +66,26 @@ Task<Daemon::Reply> Daemon::upgrade(const Request& request) {
   successor_ = program;
   reactor_.stop();
   co_return upgrade_report();
+}
+
+// No command is in progress then, nor begins. All at once, so that none is held while another is
+// waited for.
+Task<bool> Daemon::take_all_turns() {
+  io::Clock& clock = reactor_.world().clock;
+  const Instant until = clock.now() + patience_with_commands;
+  const auto busy = [](const auto& item) { return item.second->turn.available() == 0; };
+  while (std::any_of(resources_.begin(), resources_.end(), busy)) {
+    if (clock.now() >= until) co_return false;
+    io::Op pause;
+    clock.sleep(pause, look_again);
+    co_await pause;
+  }
+  for (const auto& [name, entry] : resources_) {
+    turns_.push_back(std::make_unique<io::Semaphore::Take>(entry->turn, 1));
+    io::Semaphore::Take& turn = *turns_.back();
+    co_await turn;
+  }
+  co_return true;
 }
 
 Daemon::Reply Daemon::upgrade_report() {
@@ -107,8 +122,12 @@ Task<void> Daemon::leave_to_successor() {
   stop_requested_ = true;
   log::info("{} takes the place of this daemon", successor_);
   server_.close_door();
-  for (const auto& [name, entry] : resources_)
-    co_await leave_resource(*entry);
+  {
+    io::Gate leaving;
+    for (const auto& [name, entry] : resources_)
+      leaving.start(leave_resource(*entry));
+    co_await leaving.close();
+  }
   save_running();
   co_await events_.stop();
   co_await generation_files_.close();
