@@ -71,6 +71,9 @@ Task<void> KernelDevices::sort_out_left_behind() {
       const ublk::Fate fate = ublk::look_at(*control_, record);
       if (fate == ublk::Fate::waits && ways_.ublk) waiting.push_back(record);
       else end(*control_, record, fate);
+      if (fate == ublk::Fate::waits && !ways_.ublk)
+        log::error("drbd{}: this daemon has no devices by ublk, the users of ublkb{} see errors",
+                   record.minor, record.id);
     }
     return waiting;
   };

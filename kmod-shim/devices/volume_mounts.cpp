@@ -78,8 +78,15 @@ std::vector<LoopRecord> sort_out_loops(keeper::Client& keeper, bool wanted) {
   unmount_at_once(folder);  // all volumes of a daemon that had one mount for them
   std::vector<LoopRecord> waiting;
   for (const LoopRecord& record : read_loop_records()) {
-    if (wanted && waits(keeper, record)) waiting.push_back(record);
-    else let_go(keeper, record);
+    const bool users_wait = waits(keeper, record);
+    if (users_wait && wanted) {
+      waiting.push_back(record);
+      continue;
+    }
+    if (users_wait)
+      log::error("drbd{}: this daemon has no devices by FUSE, the users of loop{} see errors",
+                 record.minor, record.loop.number);
+    let_go(keeper, record);
   }
   for (const std::string& volume : names_in(folder)) {
     const bool waited_for =

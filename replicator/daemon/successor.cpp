@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <thread>
 
 #include "base/log.hpp"
 #include "daemon/daemon.hpp"
@@ -33,10 +34,14 @@ void become(const std::string& program, const std::vector<std::string>& words, i
     fcntl(listener, F_SETFD, 0);
     setenv(inherited_listener, std::to_string(listener).c_str(), 1);
   }
-  for (const char* each : {program.c_str(), "/proc/self/exe"}) {
-    execv(each, arguments.data());
-    log::error("{}: {}", each, std::strerror(errno));
-  }
+  // By another thread: to the driver of ublk its server is the thread that served, and that has to
+  // be seen to end. The process stays the same.
+  std::thread([&program, &arguments] {
+    for (const char* each : {program.c_str(), "/proc/self/exe"}) {
+      execv(each, arguments.data());
+      log::error("{}: {}", each, std::strerror(errno));
+    }
+  }).join();
 }
 
 int inherited_descriptor() {

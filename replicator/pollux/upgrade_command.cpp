@@ -154,7 +154,8 @@ int run_upgrade(std::span<const std::string> arguments, std::FILE* out, std::FIL
   const std::string program = absolute(wanted);
   const std::optional<Daemon> old = running_daemon(client);
   if (!old) {
-    fmt::print(err, "pollux upgrade: no daemon is running\n");
+    fmt::print(err, "pollux upgrade: {}\n",
+               geteuid() == 0 ? "no daemon is running" : "only root may upgrade the daemon");
     return nothing_happened;
   }
   if (program.empty() || !can_restore(program, *old)) {
