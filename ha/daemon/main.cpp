@@ -12,6 +12,7 @@
 
 #include "base/log.hpp"
 #include "ha/daemon/had.hpp"
+#include "uring/service_notice.hpp"
 
 namespace {
 
@@ -19,6 +20,8 @@ using namespace ha;
 using namespace ha::daemon;
 using replicator::Task;
 using replicator::uring::Reactor;
+using replicator::uring::ServiceManager;
+using replicator::uring::ServiceNotice;
 
 constexpr const char* usage =
     "usage: pollux-had [--foreground] [--config FOLDER] [--state FOLDER] [--run FOLDER]\n"
@@ -40,6 +43,7 @@ constexpr const char* usage =
 
 struct Arguments {
   HadOptions options;
+  ServiceManager manager;
   bool foreground = false;
   bool check = false;
 };
@@ -95,14 +99,16 @@ void complain(const membership::Diagnostic& diagnostic) {
   std::fprintf(stderr, "heartbeat[%d]: %s %s\n", getpid(), stamp, text.c_str());
 }
 
-Task<void> watch_signals(Reactor& reactor, int fd, Had& had) {
+Task<void> watch_signals(Reactor& reactor, int fd, Had& had, ServiceNotice& notice) {
   for (;;) {
     replicator::io::Op op;
     reactor.poll_readable(op, fd);
     const std::int32_t result = co_await op;
     if (result < 0) co_return;
     signalfd_siginfo information{};
-    if (read(fd, &information, sizeof information) == sizeof information) had.shut_down();
+    if (read(fd, &information, sizeof information) != sizeof information) continue;
+    notice.stopping();
+    had.shut_down();
   }
 }
 
@@ -114,6 +120,12 @@ void go_realtime(const membership::HaCf& cf, Log& log) {
   if (sched_setscheduler(0, SCHED_RR | SCHED_RESET_ON_FORK, &parameters) != 0) {
     log.write(membership::Severity::warning, "realtime scheduling is not permitted");
   }
+}
+
+// What a service manager shows.
+std::string service_status(const Configuration& configuration) {
+  return configuration.own_node + " of " + std::to_string(configuration.cf.nodes.size()) +
+         " nodes, by " + (configuration.by_cib ? "a CIB" : "haresources");
 }
 
 int serve(Arguments arguments, Configuration configuration, Log& log) {
@@ -143,14 +155,19 @@ int serve(Arguments arguments, Configuration configuration, Log& log) {
     log.write(membership::Severity::warning, "memory can't be locked");
   }
   go_realtime(configuration.cf, log);
+  const std::string status = service_status(configuration);
   Had had(**reactor, std::move(arguments.options), std::move(configuration), std::move(*identity),
           log);
   if (!(*reactor)->run_task(had.start())) return 6;
-  Task<void> watch = watch_signals(**reactor, signal_fd, had);
+  ServiceNotice notice(arguments.manager);
+  notice.ready(status);
+  Task<void> watch = watch_signals(**reactor, signal_fd, had, notice);
   watch.start();
+  Task<void> telling = notice.keep_telling((*reactor)->world().clock, [&status] { return status; });
+  telling.start();
   (*reactor)->run([&had] { return had.done(); });
   (*reactor)->run_task(had.stop());
-  // The pending signal watch ends with the process.
+  // The pending tasks end with the process.
   std::fflush(nullptr);
   _exit(0);
 }
@@ -159,6 +176,7 @@ int serve(Arguments arguments, Configuration configuration, Log& log) {
 
 int main(int count, char** words) {
   Arguments arguments;
+  const ServiceManager manager = ServiceNotice::take_from_environment();
   if (!parse(count, words, arguments)) {
     std::fputs(usage, stderr);
     return 20;
@@ -182,7 +200,8 @@ int main(int count, char** words) {
     std::perror("pollux-had: log file");
     return 6;
   }
-  if (!arguments.foreground && ::daemon(0, 0) != 0) {
+  if (arguments.foreground) arguments.manager = manager;
+  else if (::daemon(0, 0) != 0) {
     std::perror("pollux-had");
     return 20;
   }

@@ -9,6 +9,7 @@
 #include "control/proc_drbd.hpp"
 #include "daemon/replies.hpp"
 #include "daemon/running_file.hpp"
+#include "daemon/service_status.hpp"
 
 namespace replicator {
 
@@ -122,6 +123,8 @@ std::vector<ResourceStatus> Daemon::all_status() const {
   }
   return all;
 }
+
+std::string Daemon::service_status() const { return replicator::service_status(all_status()); }
 
 std::string Daemon::metrics() const {
   std::vector<control::ResourceMetrics> all;

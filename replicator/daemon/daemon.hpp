@@ -60,6 +60,8 @@ class Daemon final : public control::CommandHandler {
   [[nodiscard]] bool streams(const control::Request& request) const override;
   Task<void> stream(control::Request request, io::Stream& caller) override;
   [[nodiscard]] bool stop_requested() const noexcept { return stop_requested_; }
+  // One line for a service manager.
+  [[nodiscard]] std::string service_status() const;
 
  private:
   using Reply = control::Reply;

@@ -27,6 +27,7 @@
 #include "io/frame_pool.hpp"
 #include "keeper/process.hpp"
 #include "uring/reactor.hpp"
+#include "uring/service_notice.hpp"
 
 namespace {
 
@@ -57,6 +58,7 @@ struct Arguments {
   std::string undo_directory = default_undo_directory;
   std::string generations_directory = default_generations_directory;
   io::Address metrics_address;
+  uring::ServiceManager manager;
 };
 
 bool parse_count(std::string_view word, std::uint16_t most, std::uint16_t& number) {
@@ -251,17 +253,24 @@ int serve(const Arguments& arguments, Surroundings around) {
   }
   Task<void> watch = watch_signals(**reactor, signal_fd);
   watch.start();
+  uring::ServiceNotice notice(arguments.manager);
+  notice.ready(daemon.service_status());
+  Task<void> telling =
+      notice.keep_telling((*reactor)->world().clock, [&daemon] { return daemon.service_status(); });
+  telling.start();
   (*reactor)->run();
   if (!daemon.successor().empty()) {
     (*reactor)->run_task(daemon.leave_to_successor());
     std::fflush(nullptr);
+    notice.hand_on();
     become(daemon.successor(), around.words, daemon.control_listener());
     log::error("nobody serves: start polluxd --restore");
     _exit(20);
   }
+  notice.stopping();
   (*reactor)->run_task(daemon.stop());
   log::info("polluxd ended");
-  // The pending signal watch ends with the process.
+  // The pending tasks end with the process.
   std::fflush(nullptr);
   _exit(0);
 }
@@ -269,6 +278,7 @@ int serve(const Arguments& arguments, Surroundings around) {
 }  // namespace
 
 int main(int count, char** words) {
+  const uring::ServiceManager manager = uring::ServiceNotice::take_from_environment();
   Arguments arguments;
   if (!parse(options_of_file(options_file), arguments)) {
     std::fprintf(stderr, "polluxd: %s has something that is not an option\n", options_file);
@@ -285,6 +295,8 @@ int main(int count, char** words) {
     return 0;
   }
   if (arguments.check) return check_restore(daemon_version);
+  // In the background it was not a service manager who started it.
+  if (!arguments.background) arguments.manager = manager;
   // A successor is in the background already.
   if (arguments.background && !is_successor()) ready = start_in_background();
   shim::keeper::Client keeper(find_keeper(arguments.kernel_devices));

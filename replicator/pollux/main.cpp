@@ -6,6 +6,7 @@
 
 #include "doctor/doctor_command.hpp"
 #include "pollux/explain_command.hpp"
+#include "pollux/stop_command.hpp"
 #include "pollux/undo_commands.hpp"
 #include "pollux/upgrade_command.hpp"
 #include "pollux/verify_command.hpp"
@@ -19,6 +20,7 @@ int main(int count, char** words) {
   const control::Client client;
   if (verb == "verify") return pollux::run_verify(rest, stdout, stderr, client);
   if (verb == "explain") return pollux::run_explain(rest, stdout, stderr, client);
+  if (verb == "stop") return pollux::run_stop(rest, stdout, stderr, client);
   if (verb == "doctor") return doctor::run_doctor(rest, stdout, stderr, client);
   if (verb == "upgrade") return pollux::run_upgrade(rest, stdout, stderr, client);
   std::fputs(pollux::undo_usage, stderr);
@@ -26,5 +28,6 @@ int main(int count, char** words) {
   std::fputs(pollux::explain_usage, stderr);
   std::fputs(doctor::doctor_usage, stderr);
   std::fputs(pollux::upgrade_usage, stderr);
+  std::fputs(pollux::stop_usage, stderr);
   return 2;
 }
