@@ -274,6 +274,11 @@ FOREIGN = $(shell for p in crm_simulate $(CIB_COMMANDS); do f=$(DESTDIR)$(PREFIX
 DOCUMENTS := $(wildcard README.md LICENSE docs/*.md)
 .PHONY: install
 install: programs ## programs and documents under $(DESTDIR)$(PREFIX) (PREFIX=/usr)
+	@$(MAKE) --no-print-directory install-files
+
+# What is built, as it is.
+.PHONY: install-files
+install-files:
 	install -d $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/share/doc/pollux
 	install -m 755 $(patsubst %,$(BUILD)/bin/%,$(filter-out $(FOREIGN),$(PROGRAMS))) $(DESTDIR)$(PREFIX)/sbin
 	install -d $(DESTDIR)$(PREFIX)/share/pollux/resource.d
@@ -283,6 +288,10 @@ install: programs ## programs and documents under $(DESTDIR)$(PREFIX) (PREFIX=/u
 	install -m 755 ocf-agents/ocf/pollux/* $(DESTDIR)$(PREFIX)/share/pollux/ocf/pollux
 	ln -sfn ../pollux/replicator $(DESTDIR)$(PREFIX)/share/pollux/ocf/linbit/drbd
 	install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/pollux
+
+.PHONY: deb
+deb: programs ## Debian packages in build/deb
+	+@packaging/build-deb $(BUILD) build/deb
 
 .PHONY: uninstall
 uninstall: ## take away what install put there
