@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
@@ -37,6 +38,8 @@ namespace {
 constexpr std::uint32_t answer_deadline_ms = 5000;
 constexpr int exit_fatal = 20;
 constexpr const char* run_directory = "/run/pollux";
+constexpr const char* service_unit = "pollux.service";
+constexpr const char* service_program = "/usr/sbin/polluxd";  // what the unit starts
 constexpr const char* remembered = "/run/pollux/config";
 
 // The daemon of the same installation: beside this program, else wherever PATH finds one.
@@ -49,6 +52,35 @@ std::string daemon_program() {
     if (::access(beside.c_str(), X_OK) == 0) return beside;
   }
   return "polluxd";
+}
+
+// Where systemd runs it, it gets what its unit says, and ends after the file systems on its
+// devices.
+bool belongs_to_service(const std::string& program) {
+  constexpr const char* units[] = {"/etc/systemd/system/", "/lib/systemd/system/"};
+  if (program != service_program || ::access("/run/systemd/system", F_OK) != 0) return false;
+  return std::any_of(std::begin(units), std::end(units), [](const char* folder) {
+    return ::access((std::string(folder) + service_unit).c_str(), F_OK) == 0;
+  });
+}
+
+// Empty, or why it did not work.
+std::string run_and_wait(const std::string& program, std::vector<std::string> words) {
+  words.insert(words.begin(), program);
+  std::vector<char*> arguments;
+  for (std::string& word : words)
+    arguments.push_back(word.data());
+  arguments.push_back(nullptr);
+  pid_t child = 0;
+  const int error =
+      ::posix_spawnp(&child, program.c_str(), nullptr, nullptr, arguments.data(), environ);
+  if (error != 0) return program + " could not be started: " + std::strerror(error);
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0) {
+    if (errno != EINTR) return program + ": waiting for it failed: " + std::strerror(errno);
+  }
+  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  return program + " did not start; its log or 'polluxd --foreground' says why";
 }
 
 std::string numeric(const sockaddr& address) {
@@ -108,19 +140,14 @@ bool LocalTools::daemon_runs() const {
 std::string LocalTools::start_daemon() {
   if (daemon_runs()) return {};
   const std::string program = daemon_program();
-  std::string option = "--background";
-  char* const arguments[] = {const_cast<char*>(program.c_str()), option.data(), nullptr};
-  pid_t child = 0;
-  const int error = ::posix_spawnp(&child, program.c_str(), nullptr, nullptr, arguments, environ);
-  if (error != 0) return program + " could not be started: " + std::strerror(error);
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0) {
-    if (errno != EINTR) return program + ": waiting for it failed: " + std::strerror(errno);
+  if (belongs_to_service(program) &&
+      run_and_wait("systemctl", {"--quiet", "start", service_unit}).empty() && daemon_runs()) {
+    return {};
   }
-  if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+  std::string problem = run_and_wait(program, {"--background"});
   // Two calls may have started one each: the second gives way to the first.
-  if (daemon_runs()) return {};
-  return program + " did not start; its log or 'polluxd --foreground' says why";
+  if (problem.empty() || daemon_runs()) return {};
+  return problem;
 }
 
 // A folder is removed only when it is empty; the daemon makes it again.
