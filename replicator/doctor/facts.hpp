@@ -60,6 +60,7 @@ struct SystemFacts {
   std::string kernel_drbd;          // version of the module that is loaded; empty: none
   bool kernel_drbd_in_use = false;  // it has devices
   std::vector<HiddenTool> hidden;
+  bool died = false;  // a daemon that was killed left a record of what it served
   std::vector<std::string> waiting_devices;  // RESOURCE-NUMBER: left by a daemon that died
   std::vector<std::string> leftovers;        // paths under /run/pollux while no daemon runs
   std::string state_folder;

@@ -86,6 +86,7 @@ bool is_mounted(const std::string& folder) {
 }
 
 void look_for_leftovers(SystemFacts& facts) {
+  facts.died = access("/run/pollux/running", F_OK) == 0;
   shim::ublk::DriverControl control;
   for (const shim::ublk::Record& record : shim::ublk::read_records()) {
     if (shim::ublk::look_at(control, record) == shim::ublk::Fate::waits)

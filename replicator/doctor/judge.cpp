@@ -180,7 +180,10 @@ Findings judge_system(const SystemFacts& facts, DaemonState daemon) {
   findings.push_back(judge_kernel_drbd(facts));
   for (const HiddenTool& tool : facts.hidden)
     findings.push_back(judge_hidden(tool));
-  if (daemon == DaemonState::absent) {
+  if (daemon == DaemonState::absent && facts.died) {
+    findings.push_back(fail("polluxd", "was killed, and what it served waits for another one",
+                            "systemctl start pollux; or polluxd --background --restore"));
+  } else if (daemon == DaemonState::absent) {
     for (const std::string& volume : facts.waiting_devices) {
       const std::string resource = volume.substr(0, volume.rfind('-'));
       findings.push_back(

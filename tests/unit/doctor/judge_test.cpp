@@ -104,6 +104,14 @@ const Row machine_rows[] = {
        f.system.hidden.push_back({"drbdadm", "/usr/sbin/drbdadm", "/opt/sbin/drbdadm"});
      },
      Verdict::warn, "drbdadm", "PATH=/opt/sbin:$PATH"},
+    {"killed",
+     [](Facts& f) {
+       f.protection.daemon = DaemonState::absent;
+       f.system.died = true;
+       f.system.waiting_devices.emplace_back("r0-0");
+       f.system.leftovers.emplace_back("/run/pollux/control.sock");
+     },
+     Verdict::fail, "polluxd", "--restore"},
     {"device waits",
      [](Facts& f) {
        f.protection.daemon = DaemonState::absent;
