@@ -183,6 +183,7 @@ int verb_adjust(const Context& context, const std::vector<Target>& targets) {
 // For the console of a machine that boots: what failed is told here and does not keep the others,
 // nor the boot, from going on.
 int verb_adjust_with_progress(const Context& context, const std::vector<Target>& targets) {
+  if (context.runner.dry_run()) return verb_adjust(context, targets);
   int code = 0;
   std::vector<Plan> plans = plan_adjust(context, targets, code);
   std::string shown;

@@ -158,7 +158,9 @@ int run_drbdadm(std::span<const std::string> words, Tools& tools, Console consol
     return exit_usage;
   }
   config::Diagnostics diagnostics;
-  const std::string path = config_path(call, tools);
+  std::string path = config_path(call, tools);
+  // Messages and sh-status name it from anywhere.
+  if (path != "-" && !path.starts_with('/')) path = tools.files().resolve(path);
   // What nobody has written down has no handlers.
   const bool asked_by_daemon = is_handler(call.verb) && call.config_file.empty();
   if (asked_by_daemon && !tools.files().read(path)) return 0;

@@ -2,6 +2,8 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
+
 #include "config/dump_xml.hpp"
 #include "control/status_json.hpp"
 
@@ -24,9 +26,17 @@ config::DumpStyle style_of(const Context& context) {
 }
 }  // namespace
 
+namespace {
+// Then what all have in common is printed, too.
+bool means_everything(const Context& context) {
+  const std::vector<std::string>& targets = context.call.targets;
+  return targets.empty() || std::find(targets.begin(), targets.end(), "all") != targets.end();
+}
+}  // namespace
+
 int verb_dump(const Context& context, const std::vector<Target>& targets) {
   const std::string& node = context.host.node_name;
-  if (context.call.targets.empty()) {
+  if (means_everything(context)) {
     fmt::print(context.console.out, "{}",
                config::dump(context.config, context.locals, node, style_of(context)));
     return 0;
@@ -39,7 +49,7 @@ int verb_dump(const Context& context, const std::vector<Target>& targets) {
 }
 
 int verb_dump_xml(const Context& context, const std::vector<Target>& targets) {
-  if (context.call.targets.empty()) {
+  if (means_everything(context)) {
     fmt::print(context.console.out, "{}",
                config::dump_xml(context.config, context.locals, style_of(context)));
     return 0;

@@ -3,16 +3,21 @@
 #include <string_view>
 
 namespace replicator::adm {
+
+// With backslashes, as the original prints it; a line's end needs quotes.
 std::string shell_word(const std::string& word) {
-  constexpr std::string_view plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_=+./:,@%[]";
-  if (!word.empty() && word.find_first_not_of(plain) == std::string::npos) return word;
-  std::string quoted = "'";
+  constexpr std::string_view special = " \t\"'\\$`(){}[]<>|&;*?~#!^,";
+  if (word.empty()) return "''";
+  std::string escaped;
   for (const char c : word) {
-    if (c == '\'') quoted += "'\\''";
-    else quoted += c;
+    if (c == '\n') {
+      escaped += "'\n'";
+      continue;
+    }
+    if (special.find(c) != std::string_view::npos) escaped += '\\';
+    escaped += c;
   }
-  return quoted + "'";
+  return escaped;
 }
 
 std::string text(const Step& step) {

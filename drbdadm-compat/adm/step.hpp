@@ -22,7 +22,7 @@ struct Step {
   bool operator==(const Step&) const = default;
 };
 
-// As one would type it; words that a shell would split are quoted.
+// As one would type it; what means something to a shell is escaped.
 std::string text(const Step& step);
 std::string shell_word(const std::string& word);
 

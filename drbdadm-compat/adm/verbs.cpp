@@ -204,29 +204,17 @@ int verb_new_resource(const Context& context, const Target& target) {
   return context.runner.run(new_resource_step(*target.resource, context.locals));
 }
 
-// Scripts evaluate it.
-std::string quoted_for_shell(const std::string& text) {
-  constexpr std::string_view plain =
-      "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+:@%,";
-  std::string quoted;
-  for (const char c : text) {
-    if (plain.find(c) == std::string_view::npos) quoted += '\\';
-    quoted += c;
-  }
-  return quoted;
-}
-
 int sh_status_of(const Context& context, const std::vector<Target>& /*targets*/) {
   int highest = 0;
   fmt::print(context.console.out, "_drbd_version=8.4.11\n_drbd_api=1\n_config_file={}\n\n\n",
-             quoted_for_shell(context.config_path));
+             shell_word(context.config_path));
   for (const LocalResource& local : context.locals) {
     if (local.ignored()) continue;
     const config::Resource& resource = *local.resource;
     fmt::print(context.console.out,
                "_conf_res_name={}\n_conf_file_line={}:{}\n\n_stacked_on=\n_stacked_on_device=\n"
                "_stacked_on_minor=\n",
-               local.name(), quoted_for_shell(resource.file), resource.place.line);
+               local.name(), shell_word(resource.file), resource.place.line);
     for (const LocalVolume& volume : local.volumes) {
       fmt::print(context.console.out, "_conf_volume={}\n", volume.number);
       std::fflush(context.console.out);

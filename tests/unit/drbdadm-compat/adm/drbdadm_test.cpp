@@ -399,5 +399,33 @@ TEST_F(Drbdadm, ShStatusBeginsWithWhatItIsOf) {
       << result.out;
 }
 
+TEST_F(Drbdadm, WhatIsShownCanBeGivenToAShell) {
+  tools.memory.files["/etc/drbd.conf"] = R"(
+resource r0 {
+  net { shared-secret "a b'c$d;e,f"; }
+  on alfa { device minor 0; disk "/dev/my disk"; meta-disk internal; address ipv6 [::1]:7789; }
+  on bravo { device minor 0; disk /dev/vdb; meta-disk internal; address ipv6 [::2]:7789; }
+}
+)";
+  tools.facts.addresses.push_back("::1");
+  const AdmRun result = run({"-d", "up", "r0"});
+  EXPECT_NE(result.out.find("drbdmeta 0 v08 /dev/my\\ disk internal apply-al\n"), std::string::npos)
+      << result.out;
+  EXPECT_NE(result.out.find("connect r0 ipv6:\\[::1\\]:7789 ipv6:\\[::2\\]:7789 --_name=bravo "
+                            "--shared-secret=a\\ b\\'c\\$d\\;e\\,f\n"),
+            std::string::npos)
+      << result.out;
+}
+
+TEST_F(Drbdadm, DumpAllIsTheWholeFile) {
+  EXPECT_EQ(run({"dump", "all"}).out, run({"dump"}).out);
+  EXPECT_EQ(run({"dump-xml", "all"}).out, run({"dump-xml"}).out);
+  EXPECT_NE(run({"dump", "web"}).out, run({"dump"}).out);
+}
+
+TEST_F(Drbdadm, ADryRunAtBootShowsCommandsAndNothingElse) {
+  EXPECT_EQ(run({"-d", "adjust-with-progress", "r0"}).out, lines(up_r0));
+}
+
 }  // namespace
 }  // namespace replicator::test
