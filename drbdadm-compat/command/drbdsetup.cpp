@@ -14,6 +14,7 @@
 #include "command/show_text.hpp"
 #include "command/status_json_text.hpp"
 #include "command/status_text.hpp"
+#include "command/xml_help.hpp"
 #include "control/codes.hpp"
 #include "control/status_json.hpp"
 #include "metatool/drbdmeta.hpp"
@@ -426,6 +427,12 @@ int run_drbdsetup(std::span<const std::string> arguments, std::FILE* out, std::F
                   const control::Client& client) {
   if (!arguments.empty() && (arguments[0] == "help" || arguments[0] == "--help")) {
     return help(arguments.subspan(1), out, err);
+  }
+  if (arguments.size() == 2 && arguments[0] == "xml-help") {
+    const SetupCommand* command = find_setup_command(arguments[1]);
+    if (command != nullptr) fmt::print(out, "{}", xml_help(*command));
+    else fmt::print(err, "{}\n", unknown_command(arguments[1]));
+    return command != nullptr ? 0 : exit_fatal;
   }
   const SetupCall call = parse_setup_call(arguments);
   if (!call.problem.empty()) {

@@ -70,7 +70,7 @@ TEST_F(AdmHandlers, ABrokenConfigurationIsNoConsent) {
 
 TEST_F(AdmHandlers, DryRunShowsTheCommand) {
   const AdmRun result = run({"-d", "split-brain", "minor-10"});
-  EXPECT_EQ(result.out, "/bin/sh -c 'notify sb; exit 0'\n");
+  EXPECT_EQ(result.out, "/bin/sh -c notify\\ sb\\;\\ exit\\ 0\n");
   EXPECT_TRUE(tools.handlers.empty());
 }
 
