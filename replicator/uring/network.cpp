@@ -391,6 +391,10 @@ class SystemNetwork final : public io::Network {
 
 }  // namespace
 
+std::unique_ptr<io::Stream> Reactor::adopt(int socket) {
+  return std::make_unique<SocketStream>(*impl_, socket);
+}
+
 std::unique_ptr<io::Network> make_network(Reactor::Impl& impl) {
   return std::make_unique<SystemNetwork>(impl);
 }

@@ -63,6 +63,8 @@ class Reactor {
 
   // The unix socket that listens at the path, for a successor; -1 when there is none.
   [[nodiscard]] int listener_at(const std::string& path) const noexcept;
+  // A connected socket that was made elsewhere; takes the descriptor over.
+  std::unique_ptr<io::Stream> adopt(int socket);
 
   // A command to the driver behind the descriptor, with what fits into a submission entry.
   // Completes with the driver's result.

@@ -13,14 +13,16 @@ constexpr std::uint32_t largest_piece = 1U << 20U;
 // What the protocol lets a client read without fragmentation.
 constexpr std::uint32_t smallest_piece = 64U << 10U;
 
-Session session_of(const io::BlockLimits& limits, const OptionNegotiation& negotiation) noexcept {
+std::uint64_t size_of(const io::BlockLimits& limits) noexcept {
+  return round_down(limits.size.value(), limits.block_bytes);
+}
+
+Session session_of(const io::BlockLimits& limits) noexcept {
   Session session;
-  session.size = round_down(limits.size.value(), limits.block_bytes);
+  session.size = size_of(limits);
   session.block_bytes = limits.block_bytes;
   session.piece_bytes = std::min(limits.maximum_bytes, largest_piece);
   session.writable = limits.writable;
-  session.structured = negotiation.structured();
-  session.allocation = negotiation.allocation();
   ensure(session.piece_bytes >= smallest_piece);
   ensure(session.piece_bytes % session.block_bytes == 0);
   return session;
@@ -28,7 +30,7 @@ Session session_of(const io::BlockLimits& limits, const OptionNegotiation& negot
 
 Export export_of(const io::BlockLimits& limits) noexcept {
   Export facts;
-  facts.size = round_down(limits.size.value(), limits.block_bytes);
+  facts.size = size_of(limits);
   facts.minimum_block = limits.block_bytes;
   facts.preferred_block = std::max(limits.preferred_bytes, limits.block_bytes);
   facts.writable = limits.writable;
@@ -55,16 +57,29 @@ Connection::Connection(const Environment& environment, std::unique_ptr<io::Strea
 Task<void> Connection::run() {
   const bool agreed = co_await negotiate();
   if (agreed) {
-    gate_.start(write_replies());
     gate_.start(watch_client());
-    Task<void> reading = read_requests();
-    co_await reading;
-    Task<void> finishing = finish_requests();
-    co_await finishing;
+    Task<void> transmission = transmit();
+    co_await transmission;
   }
   if (device_open_) environment_.device.close(session_.writable);
   log::debug("nbd {}: a client has left", environment_.export_name);
 }
+
+Task<void> Connection::run_without_handshake() {
+  session_ = session_of(environment_.device.limits());
+  Task<void> transmission = transmit();
+  co_await transmission;
+}
+
+Task<void> Connection::transmit() {
+  gate_.start(write_replies());
+  Task<void> reading = read_requests();
+  co_await reading;
+  Task<void> finishing = finish_requests();
+  co_await finishing;
+}
+
+void Connection::resized() noexcept { session_.size = size_of(environment_.device.limits()); }
 
 void Connection::stop() noexcept {
   stopping_ = true;
@@ -117,7 +132,9 @@ void Connection::open(OptionNegotiation& negotiation) {
     return;
   }
   device_open_ = true;
-  session_ = session_of(limits, negotiation);
+  session_ = session_of(limits);
+  session_.structured = negotiation.structured();
+  session_.allocation = negotiation.allocation();
   replies_.set_structured(session_.structured);
   negotiation.answer(export_of(limits));
   log::debug("nbd {}: a client was let in", environment_.export_name);

@@ -58,6 +58,11 @@ class Connection : public ListNode {
 
   // Serves the client until either side has ended the connection.
   Task<void> run();
+  // The same for a client that was told everything another way, as the kernel's is: no handshake,
+  // and it may take its time with replies. The caller keeps the device open for it.
+  Task<void> run_without_handshake();
+  // The device has another size, and the client knows it.
+  void resized() noexcept;
   // Ends it when the requests in flight have been answered; new ones are refused meanwhile.
   void stop() noexcept;
   // Ends it now. Requests in flight are still carried out before run() is done.
@@ -76,6 +81,7 @@ class Connection : public ListNode {
   enum class Step : std::uint8_t { receive, wait_for_slot, wait_for_memory, transfer_parts, end };
 
   Task<bool> negotiate();
+  Task<void> transmit();
   void open(OptionNegotiation& negotiation);
   void describe(OptionNegotiation& negotiation);
 

@@ -12,7 +12,8 @@
 namespace replicator::nbd {
 
 // What negotiation has agreed on. The size stays what the client was told: it learns of another
-// size by connecting again, and the device checks every range against its present size anyway.
+// size by connecting again (the kernel's is told), and the device checks every range against its
+// present size anyway.
 struct Session {
   std::uint64_t size = 0;
   std::uint32_t block_bytes = 512;

@@ -56,6 +56,7 @@ enum TransmissionFlag : std::uint16_t {
   read_only = 1U << 1U,
   send_flush = 1U << 2U,
   send_fua = 1U << 3U,
+  rotational = 1U << 4U,
   send_trim = 1U << 5U,
   send_write_zeroes = 1U << 6U,
   send_df = 1U << 7U,
