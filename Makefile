@@ -52,9 +52,10 @@ LDFLAGS_tsan     := -fsanitize=thread
 LDFLAGS_fuzz     := -fsanitize=address,undefined
 CXXFLAGS := $(CXXFLAGS_COMMON) $(CXXFLAGS_$(PROFILE)) $(EXTRA_CXXFLAGS)
 LDFLAGS  := -pthread -Wl,--as-needed $(LDFLAGS_$(PROFILE))
-LIBS     := -lfmt -lisal -lssl -lcrypto -luring -lfuse3 -lboost_program_options -lblkid -lz -lpugixml
+LIBS     := -lfmt -lisal -lssl -lcrypto -luring -lfuse3 -lboost_program_options -lblkid -lz -lpugixml -lnl-genl-3 -lnl-3
 
 CPPFLAGS_FUSE := -I/usr/include/fuse3
+CPPFLAGS_NETLINK := -isystem /usr/include/libnl3
 
 # Programs: one main file each; everything else goes into one archive.
 MAIN_polluxd   := replicator/daemon/main.cpp
@@ -129,7 +130,7 @@ endif
 $(BUILD)/obj/%.o: %.cpp
 	@mkdir -p $(@D)
 	@echo "  CXX $<"
-	@$(CCACHE) $(CXX) $(CXXFLAGS) $(CXXFLAGS_OF) $(if $(findstring kmod-shim/fuse,$<),$(CPPFLAGS_FUSE)) -MMD -MP -c $< -o $@
+	@$(CCACHE) $(CXX) $(CXXFLAGS) $(CXXFLAGS_OF) $(if $(findstring kmod-shim/fuse,$<),$(CPPFLAGS_FUSE)) $(if $(findstring kmod-shim/nbd,$<),$(CPPFLAGS_NETLINK)) -MMD -MP -c $< -o $@
 
 $(LIBRARY): $(LIB_OBJECTS)
 	@echo "  AR  $@"
@@ -205,7 +206,7 @@ clean: ## remove build/
 -include $(BUILD)/common.d $(BUILD)/precompiled.d $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(TEST_PROGRAM_SOURCES:%.cpp=$(BUILD)/obj/%.d) $(wildcard $(BUILD)/obj/tests/fuzz/*.d) $(FUZZ_SUPPORT:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
 
 PACKAGES := make ccache g++ liburing-dev libfuse3-dev fuse3 libboost-program-options-dev libexpected-dev libfmt-dev \
-  nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev libpugixml-dev \
+  nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev libpugixml-dev libnl-genl-3-dev \
   iproute2 util-linux mount kmod e2fsprogs procps nftables fio drbd-utils nbdkit libnbd-bin python3-libnbd qemu-utils \
   qemu-system-common qemu-system-x86 busybox-static cpio xz-utils shellcheck jq git
 # Preferred, not required: older point releases of Debian 12 do not have them.

@@ -152,7 +152,10 @@ std::string LocalTools::start_daemon() {
 
 // A folder is removed only when it is empty; the daemon makes it again.
 bool LocalTools::devices_wait() {
-  return !daemon_runs() && ::rmdir("/run/pollux/ublk") != 0 && errno == ENOTEMPTY;
+  if (daemon_runs()) return false;
+  for (const char* records : {"/run/pollux/ublk", "/run/pollux/nbd-devices"})
+    if (::rmdir(records) != 0 && errno == ENOTEMPTY) return true;
+  return false;
 }
 
 std::vector<control::ResourceShow> LocalTools::running() {

@@ -1,4 +1,4 @@
-// One way to give the kernel a block device for a volume: ublk, or FUSE with a loop device.
+// One way to give the kernel a block device for a volume: ublk, nbd, or FUSE with a loop device.
 // KernelDevice puts the names /dev/drbdN in front of whichever is used.
 #pragma once
 

@@ -1,4 +1,4 @@
-#include "ublk/record.hpp"
+#include "devices/device_record.hpp"
 
 #include <dirent.h>
 #include <fmt/core.h>
@@ -10,14 +10,11 @@
 #include <cstdio>
 #include <memory>
 
-namespace replicator::shim::ublk {
+namespace replicator::shim {
 
 namespace {
 
-constexpr const char* folder = "/run/pollux/ublk";
 constexpr std::size_t record_bytes_max = 512;
-
-std::string path_of(std::uint32_t minor) { return fmt::format("{}/{}", folder, minor); }
 
 struct CloseFile {
   void operator()(std::FILE* file) const noexcept { std::fclose(file); }
@@ -43,15 +40,15 @@ bool parse(std::string_view text, Number& number, int base = 10) noexcept {
 
 }  // namespace
 
-std::string text(const Record& record) {
+std::string text(const DeviceRecord& record) {
   return fmt::format("{} {:016x} {} {}\n", record.id, record.token,
                      record.outdated ? "outdated" : "current", record.volume);
 }
 
-std::optional<Record> parse_record(std::uint32_t minor, std::string_view text) {
+std::optional<DeviceRecord> parse_record(std::uint32_t minor, std::string_view text) {
   if (text.empty() || text.back() != '\n') return std::nullopt;
   text.remove_suffix(1);
-  Record record;
+  DeviceRecord record;
   record.minor = minor;
   const std::string_view id = word(text);
   const std::string_view token = word(text);
@@ -62,35 +59,31 @@ std::optional<Record> parse_record(std::uint32_t minor, std::string_view text) {
   return record;
 }
 
-Fate fate(const Record& record, std::int32_t asked, const DeviceInfo& info) noexcept {
-  if (asked < 0 || info.servers_own != record.token) return Fate::not_ours;
-  const auto state = static_cast<DeviceState>(info.state);
-  // A server that was killed a moment ago may still be on its way out: then it is live.
-  const bool has_disk = state == DeviceState::quiesced || state == DeviceState::live;
-  return has_disk && !record.outdated ? Fate::waits : Fate::useless;
+std::string DeviceRecords::path_of(std::uint32_t minor) const {
+  return fmt::format("{}/{}", folder_, minor);
 }
 
 // In one step: whoever reads it sees all of the old one or of the new one.
-Status write_record(const Record& record) {
-  for (const char* path : {"/run/pollux", folder})
+Status DeviceRecords::write(const DeviceRecord& record) const {
+  for (const char* path : {"/run/pollux", folder_})
     if (mkdir(path, 0755) != 0 && errno != EEXIST)
-      return Status(Fault::io_error, "mkdir /run/pollux/ublk", errno);
+      return Status(Fault::io_error, "mkdir in /run/pollux", errno);
   const std::string path = path_of(record.minor);
   const std::string fresh = path + ".new";
   {
     const File file(std::fopen(fresh.c_str(), "we"));
     if (file == nullptr || std::fputs(text(record).c_str(), file.get()) == EOF ||
         std::fflush(file.get()) != 0)
-      return Status(Fault::io_error, "/run/pollux/ublk", errno);
+      return Status(Fault::io_error, "record in /run/pollux", errno);
   }
   if (rename(fresh.c_str(), path.c_str()) != 0)
-    return Status(Fault::io_error, "/run/pollux/ublk", errno);
+    return Status(Fault::io_error, "record in /run/pollux", errno);
   return Status();
 }
 
-void remove_record(std::uint32_t minor) noexcept { unlink(path_of(minor).c_str()); }
+void DeviceRecords::remove(std::uint32_t minor) const noexcept { unlink(path_of(minor).c_str()); }
 
-std::optional<Record> read_record(std::uint32_t minor) {
+std::optional<DeviceRecord> DeviceRecords::read(std::uint32_t minor) const {
   const File file(std::fopen(path_of(minor).c_str(), "re"));
   if (file == nullptr) return std::nullopt;
   char bytes[record_bytes_max];
@@ -98,16 +91,16 @@ std::optional<Record> read_record(std::uint32_t minor) {
   return parse_record(minor, std::string_view(bytes, size));
 }
 
-std::vector<Record> read_records() {
-  std::vector<Record> records;
-  const std::unique_ptr<DIR, CloseFolder> open(opendir(folder));
+std::vector<DeviceRecord> DeviceRecords::all() const {
+  std::vector<DeviceRecord> records;
+  const std::unique_ptr<DIR, CloseFolder> open(opendir(folder_));
   if (open == nullptr) return records;
   while (const dirent* entry = readdir(open.get())) {
     std::uint32_t minor = 0;
     if (!parse(entry->d_name, minor)) continue;
-    if (const std::optional<Record> record = read_record(minor)) records.push_back(*record);
+    if (const std::optional<DeviceRecord> record = read(minor)) records.push_back(*record);
   }
   return records;
 }
 
-}  // namespace replicator::shim::ublk
+}  // namespace replicator::shim

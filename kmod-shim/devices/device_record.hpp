@@ -1,7 +1,7 @@
-// Which ublk devices are ours, on disk under /run, so that a daemon that was killed can take them
-// over when it comes back. One file for each minor. A device is known by its number and by a random
-// token that the driver keeps for its server: numbers are used again, and other nodes of the same
-// kernel have devices too. Calls wait for the file system (of memory) only.
+// Which devices of a driver of the kernel are ours, on disk under /run, so that a daemon that was
+// killed can take them over when it comes back. One file for each minor. A device is known by its
+// number and by a random token that the driver keeps for its server: numbers are used again, and
+// other nodes of the same kernel have devices too. Calls wait for the file system (of memory) only.
 #pragma once
 
 #include <cstdint>
@@ -11,34 +11,38 @@
 #include <vector>
 
 #include "base/result.hpp"
-#include "ublk/driver_interface.hpp"
 
-namespace replicator::shim::ublk {
+namespace replicator::shim {
 
-struct Record {
+struct DeviceRecord {
   std::uint32_t minor = 0;
-  std::uint32_t id = 0;  // of the ublk device
+  std::uint32_t id = 0;  // of the driver's device
   std::uint64_t token = 0;
   // The volume's data are no longer what the users of the device have seen.
   bool outdated = false;
   std::string volume;  // RESOURCE-NUMBER
-  bool operator==(const Record&) const = default;
+  bool operator==(const DeviceRecord&) const = default;
 };
 
-std::string text(const Record& record);
-std::optional<Record> parse_record(std::uint32_t minor, std::string_view text);
+std::string text(const DeviceRecord& record);
+std::optional<DeviceRecord> parse_record(std::uint32_t minor, std::string_view text);
 
-// What becomes of a device that the record names; `asked` is what the driver answered, 0 or -errno.
-enum class Fate : std::uint8_t {
-  not_ours,  // or gone
-  waits,     // for a server; its users wait with it
-  useless,
+// Those of one driver.
+class DeviceRecords {
+ public:
+  explicit constexpr DeviceRecords(const char* folder) noexcept : folder_(folder) {}
+  Status write(const DeviceRecord& record) const;
+  void remove(std::uint32_t minor) const noexcept;
+  [[nodiscard]] std::optional<DeviceRecord> read(std::uint32_t minor) const;
+  [[nodiscard]] std::vector<DeviceRecord> all() const;
+
+ private:
+  [[nodiscard]] std::string path_of(std::uint32_t minor) const;
+
+  const char* folder_;
 };
-Fate fate(const Record& record, std::int32_t asked, const DeviceInfo& info) noexcept;
 
-Status write_record(const Record& record);
-void remove_record(std::uint32_t minor) noexcept;
-std::optional<Record> read_record(std::uint32_t minor);
-std::vector<Record> read_records();
+inline constexpr DeviceRecords ublk_records("/run/pollux/ublk");
+inline constexpr DeviceRecords nbd_records("/run/pollux/nbd-devices");
 
-}  // namespace replicator::shim::ublk
+}  // namespace replicator::shim

@@ -1,4 +1,4 @@
-#include "ublk/block_node.hpp"
+#include "devices/driver_node.hpp"
 
 #include <fcntl.h>
 #include <fmt/core.h>
@@ -9,7 +9,7 @@
 #include <cstdio>
 #include <memory>
 
-namespace replicator::shim::ublk {
+namespace replicator::shim {
 
 namespace {
 
@@ -26,23 +26,22 @@ Result<FileDescriptor> open_node(const std::string& path, mode_t kind, dev_t num
   if (!there) {
     unlink(path.c_str());
     if (mknod(path.c_str(), kind | 0600, number) != 0 && errno != EEXIST)
-      return failure(Fault::io_error, "mknod ublk", errno);
+      return failure(Fault::io_error, "mknod", errno);
   }
   FileDescriptor node(open(path.c_str(), flags | O_CLOEXEC));
   if (node) return node;
-  return failure(errno == EBUSY ? Fault::busy : Fault::io_error, "open ublk", errno);
+  return failure(errno == EBUSY ? Fault::busy : Fault::io_error, "open a device", errno);
 }
 
 }  // namespace
 
-Result<FileDescriptor> open_character(std::uint32_t id, const Parameters& parameters) {
-  return open_node(fmt::format("/dev/ublkc{}", id), S_IFCHR,
-                   makedev(parameters.character_major, parameters.character_minor), O_RDWR);
+Result<FileDescriptor> open_character_node(const std::string& path, std::uint64_t number,
+                                           int flags) {
+  return open_node(path, S_IFCHR, number, flags);
 }
 
-Result<FileDescriptor> claim_disk(std::uint32_t id, const Parameters& parameters) {
-  return open_node(fmt::format("/dev/ublkb{}", id), S_IFBLK,
-                   makedev(parameters.disk_major, parameters.disk_minor), O_RDONLY | O_EXCL);
+Result<FileDescriptor> open_block_node(const std::string& path, std::uint64_t number, int flags) {
+  return open_node(path, S_IFBLK, number, flags);
 }
 
 bool is_rotational(const std::string& path) {
@@ -59,4 +58,4 @@ bool is_rotational(const std::string& path) {
   return false;
 }
 
-}  // namespace replicator::shim::ublk
+}  // namespace replicator::shim

@@ -1,5 +1,5 @@
-// The device files of a ublk device: the character device for its server, the disk for
-// applications. System calls that may wait for the server: never on the reactor's thread.
+// Device files that a driver's devices have in the kernel's own /dev, and what their disks are.
+// System calls that may wait for the device's server: never on the reactor's thread.
 #pragma once
 
 #include <cstdint>
@@ -7,17 +7,16 @@
 
 #include "base/result.hpp"
 #include "devices/file_descriptor.hpp"
-#include "ublk/driver_interface.hpp"
 
-namespace replicator::shim::ublk {
+namespace replicator::shim {
 
-Result<FileDescriptor> open_character(std::uint32_t id, const Parameters& parameters);
-
-// Keeps everybody out who wants the disk for himself (a file system, swap, a stacked device), and
-// fails with Fault::busy when there is one.
-Result<FileDescriptor> claim_disk(std::uint32_t id, const Parameters& parameters);
+// The node at `path`, which is made (anew) when it does not lead to the device. Fault::busy when
+// somebody keeps others out (O_EXCL).
+Result<FileDescriptor> open_character_node(const std::string& path, std::uint64_t number,
+                                           int flags);
+Result<FileDescriptor> open_block_node(const std::string& path, std::uint64_t number, int flags);
 
 // Whether it turns; of a file, the disk under its file system. False when nobody knows.
 bool is_rotational(const std::string& path);
 
-}  // namespace replicator::shim::ublk
+}  // namespace replicator::shim

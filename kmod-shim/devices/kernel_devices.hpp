@@ -19,8 +19,11 @@ namespace replicator::shim {
 
 namespace ublk {
 class Control;
-struct Record;
-}  // namespace ublk
+}
+namespace kernel_nbd {
+class Control;
+}
+class LeftBehind;
 
 inline constexpr std::uint16_t ublk_queues_max = 16;
 inline constexpr std::uint16_t ublk_depth_max = 1024;
@@ -43,24 +46,30 @@ class KernelDevices {
   // Looks what there is, says so in the log, and lets go what is left behind and of no use.
   Task<void> start();
 
-  [[nodiscard]] bool available() const noexcept { return ways_.ublk || ways_.fuse; }
+  [[nodiscard]] bool available() const noexcept { return ways_.any(); }
   // The volume outlives the device.
   Task<Result<std::unique_ptr<KernelDevice>>> create(io::BlockDevice& volume, DeviceNames names);
   // Devices of a resource that wait for a daemon, and will wait forever if it does not come up.
   Task<void> give_up_waiting(std::string resource);
 
  private:
-  Task<void> look_for_ublk();
+  Task<void> look_around();
+  void tell(const Result<std::uint64_t>& ublk, const Status& nbd) const;
   Task<void> sort_out_left_behind();
-  std::optional<ublk::Record> waiting_ublk(const std::string& volume, std::uint32_t minor);
   std::optional<LoopRecord> waiting_loop(const std::string& volume, std::uint32_t minor);
   Task<std::unique_ptr<Attachment>> attachment(io::BlockDevice& volume, DeviceNames names);
+  Task<std::unique_ptr<Attachment>> by_ublk(io::BlockDevice& volume, DeviceNames names);
+  Task<std::unique_ptr<Attachment>> by_nbd(io::BlockDevice& volume, DeviceNames names);
+  Task<std::unique_ptr<Attachment>> by_fuse(io::BlockDevice& volume, DeviceNames names);
 
   uring::Reactor& reactor_;
   KernelDeviceOptions options_;
   DeviceWays ways_;
   std::uint64_t ublk_features_ = 0;
-  std::unique_ptr<ublk::Control> control_;
+  std::unique_ptr<ublk::Control> ublk_;
+  std::unique_ptr<kernel_nbd::Control> nbd_;
+  std::unique_ptr<LeftBehind> left_by_ublk_;
+  std::unique_ptr<LeftBehind> left_by_nbd_;
   keeper::Client no_keeper_{FileDescriptor()};
   keeper::Client& keeper_;
   std::unique_ptr<ReceiveBuffers> volume_buffers_;

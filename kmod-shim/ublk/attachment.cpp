@@ -5,14 +5,14 @@
 #include <utility>
 
 #include "base/log.hpp"
+#include "devices/driver_node.hpp"
 #include "off_thread.hpp"
-#include "ublk/block_node.hpp"
 
 namespace replicator::shim::ublk {
 
 UblkAttachment::UblkAttachment(uring::Reactor& reactor, Control& control, io::BlockDevice& device,
                                io::BufferPool& pool, Options options, std::string volume,
-                               std::uint32_t minor, std::optional<Record> waiting)
+                               std::uint32_t minor, std::optional<DeviceRecord> waiting)
     : reactor_(reactor),
       control_(control),
       device_(device),
@@ -45,13 +45,13 @@ Task<Result<std::uint64_t>> UblkAttachment::attach() {
 }
 
 Status UblkAttachment::open_queues() {
-  Result<FileDescriptor> file = open_character(handle_->info.id, handle_->parameters);
+  Result<FileDescriptor> file = open_character(*handle_);
   if (!file) return file.error();
   return queues_->open(std::move(*file), handle_->info.queues, handle_->info.depth);
 }
 
 Task<Status> UblkAttachment::create() {
-  Record record;
+  DeviceRecord record;
   record.minor = minor_;
   record.token = reactor_.world().entropy.next64();
   record.volume = volume_;
@@ -81,7 +81,7 @@ Task<Status> UblkAttachment::create() {
 }
 
 Task<bool> UblkAttachment::recover() {
-  const Record record = *std::exchange(waiting_, std::nullopt);
+  const DeviceRecord record = *std::exchange(waiting_, std::nullopt);
   queues_ = std::make_unique<Queues>(reactor_, device_, pool_);
   const auto prepare = [this, &record] {
     Result<Handle> known = begin_recovery(control_, record);
@@ -154,7 +154,7 @@ Task<void> UblkAttachment::abandon() {
 Task<void> UblkAttachment::drop(std::uint32_t id) {
   const auto end = [this, id] {
     const Status removed = stop_and_remove(control_, id);
-    remove_record(minor_);
+    ublk_records.remove(minor_);
     return removed;
   };
   const Status ended = co_await off_thread(reactor_, end);
@@ -165,9 +165,9 @@ Task<void> UblkAttachment::drop(std::uint32_t id) {
 // one knows. /run is memory; this waits for no disk.
 void UblkAttachment::data_changed() noexcept {
   if (!waiting_) return;
-  Record record = *std::exchange(waiting_, std::nullopt);
+  DeviceRecord record = *std::exchange(waiting_, std::nullopt);
   record.outdated = true;
-  const Status noted = write_record(record);
+  const Status noted = ublk_records.write(record);
   log::error("drbd{}: its data come from the peer now, the users of ublkb{} see errors{}", minor_,
              record.id, noted.ok() ? "" : " (not noted)");
   background_.start(drop(record.id));

@@ -14,13 +14,13 @@
 #include <vector>
 
 #include "devices/attachment.hpp"
+#include "devices/device_record.hpp"
 #include "io/block_device.hpp"
 #include "io/buffer_pool.hpp"
 #include "io/sync.hpp"
 #include "ublk/control.hpp"
 #include "ublk/device.hpp"
 #include "ublk/queues.hpp"
-#include "ublk/record.hpp"
 #include "uring/reactor.hpp"
 
 namespace replicator::shim::ublk {
@@ -37,7 +37,7 @@ class UblkAttachment final : public Attachment {
   // `waiting`: the device that a daemon before has left behind. The references outlive this.
   UblkAttachment(uring::Reactor& reactor, Control& control, io::BlockDevice& device,
                  io::BufferPool& pool, Options options, std::string volume, std::uint32_t minor,
-                 std::optional<Record> waiting);
+                 std::optional<DeviceRecord> waiting);
   ~UblkAttachment() override;
 
   Task<Result<std::uint64_t>> attach() override;
@@ -70,7 +70,7 @@ class UblkAttachment final : public Attachment {
   std::string volume_;
   std::uint32_t minor_;
   std::string backing_disk_;
-  std::optional<Record> waiting_;
+  std::optional<DeviceRecord> waiting_;
   std::optional<Handle> handle_;  // of the device that is served
   std::unique_ptr<Queues> queues_;
   io::Gate background_;  // last: its frames refer to everything above

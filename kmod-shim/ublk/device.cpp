@@ -1,5 +1,7 @@
 #include "ublk/device.hpp"
 
+#include <fcntl.h>
+#include <fmt/core.h>
 #include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
@@ -9,7 +11,7 @@
 #include <vector>
 
 #include "devices/device_users.hpp"
-#include "ublk/block_node.hpp"
+#include "devices/driver_node.hpp"
 
 namespace replicator::shim::ublk {
 
@@ -26,6 +28,13 @@ Status learn_numbers(Control& control, Handle& handle) {
   return said(control.get(handle.info.id, handle.parameters), "ublk: get parameters");
 }
 
+// Keeps everybody out who wants the disk for himself (a file system, swap, a stacked device), and
+// fails with Fault::busy when there is one.
+Result<FileDescriptor> claim_disk(const Handle& handle) {
+  return open_block_node(fmt::format("/dev/ublkb{}", handle.info.id), disk_number(handle),
+                         O_RDONLY | O_EXCL);
+}
+
 bool used_by_others(std::uint64_t disk) {
   const auto ourselves = static_cast<std::uint32_t>(getpid());
   for (const DeviceUser& user : find_device_users(disk))
@@ -35,23 +44,23 @@ bool used_by_others(std::uint64_t disk) {
 
 }  // namespace
 
-Result<Handle> add_device(Control& control, Record& record, DeviceInfo wanted,
+Result<Handle> add_device(Control& control, DeviceRecord& record, DeviceInfo wanted,
                           const Parameters& parameters) {
   Handle handle;
   handle.info = wanted;
   const Status added = said(control.add(handle.info), "ublk: add a device");
   if (!added.ok()) return tl::unexpected(added);
   record.id = handle.info.id;
-  Status made = write_record(record);
+  Status made = ublk_records.write(record);
   if (made.ok()) made = said(control.set(record.id, parameters), "ublk: set parameters");
   if (made.ok()) made = learn_numbers(control, handle);
   if (made.ok()) return handle;
   static_cast<void>(stop_and_remove(control, record.id));
-  remove_record(record.minor);
+  ublk_records.remove(record.minor);
   return tl::unexpected(made);
 }
 
-Result<Handle> begin_recovery(Control& control, const Record& record) {
+Result<Handle> begin_recovery(Control& control, const DeviceRecord& record) {
   Handle handle;
   std::int32_t begun = control.start_recovery(record.id);
   for (int attempt = 0; begun == -EBUSY && attempt < recovery_attempts; ++attempt) {
@@ -63,6 +72,12 @@ Result<Handle> begin_recovery(Control& control, const Record& record) {
   if (known.ok()) known = learn_numbers(control, handle);
   if (!known.ok()) return tl::unexpected(known);
   return handle;
+}
+
+Result<FileDescriptor> open_character(const Handle& handle) {
+  return open_character_node(
+      fmt::format("/dev/ublkc{}", handle.info.id),
+      makedev(handle.parameters.character_major, handle.parameters.character_minor), O_RDWR);
 }
 
 Status start(Control& control, Handle& handle) {
@@ -82,7 +97,7 @@ Status stop_if_unused(Control& control, const Handle& handle) {
     if (stopped == -EBUSY) return Status(Fault::busy, "device is open", EBUSY);
     return said(stopped, "ublk: stop");
   }
-  const Result<FileDescriptor> claim = claim_disk(id, handle.parameters);
+  const Result<FileDescriptor> claim = claim_disk(handle);
   if (!claim) return claim.error();
   if (used_by_others(disk_number(handle))) return Status(Fault::busy, "device is open", EBUSY);
   // The kernel writes back what a program left in its cache when the last one closes the device. As
@@ -97,10 +112,26 @@ Status stop_and_remove(Control& control, std::uint32_t id) {
   return said(stopped < 0 && removed < 0 ? stopped : removed, "ublk: remove a device");
 }
 
-Fate look_at(Control& control, const Record& record) {
+Fate fate(const DeviceRecord& record, std::int32_t asked, const DeviceInfo& info) noexcept {
+  if (asked < 0 || info.servers_own != record.token) return Fate::not_ours;
+  const auto state = static_cast<DeviceState>(info.state);
+  // A server that was killed a moment ago may still be on its way out: then it is live.
+  const bool has_disk = state == DeviceState::quiesced || state == DeviceState::live;
+  return has_disk && !record.outdated ? Fate::waits : Fate::useless;
+}
+
+std::string UblkLeftBehind::name(const DeviceRecord& record) const {
+  return fmt::format("ublkb{}", record.id);
+}
+
+Fate UblkLeftBehind::look_at(const DeviceRecord& record) {
   DeviceInfo info;
-  const std::int32_t asked = control.info(record.id, info);
+  const std::int32_t asked = control_.info(record.id, info);
   return fate(record, asked, info);
+}
+
+void UblkLeftBehind::end(const DeviceRecord& record) {
+  static_cast<void>(stop_and_remove(control_, record.id));
 }
 
 std::uint64_t disk_number(const Handle& handle) noexcept {

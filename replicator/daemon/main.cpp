@@ -36,7 +36,7 @@ using namespace replicator;
 constexpr const char* usage =
     "usage: polluxd [--foreground | --background] [--log-file FILE] "
     "[--log-format=text|json] [--verbose] [--restore] [--version] [--check] "
-    "[--kernel-devices=auto|ublk|fuse|none] [--ublk-queues N] [--ublk-queue-depth N] "
+    "[--kernel-devices=auto|ublk|nbd|fuse|none] [--ublk-queues N] [--ublk-queue-depth N] "
     "[--no-device-recovery] "
     "[--usermode-helper PROGRAM] [--undo-directory DIRECTORY] "
     "[--generations-directory DIRECTORY] [--metrics-address ADDRESS:PORT]\n"

@@ -1,14 +1,12 @@
-#include "ublk/record.hpp"
+#include "devices/device_record.hpp"
 
 #include <gtest/gtest.h>
 
-#include <cerrno>
-
-namespace replicator::shim::ublk {
+namespace replicator::shim {
 namespace {
 
-Record record() {
-  Record made;
+DeviceRecord record() {
+  DeviceRecord made;
   made.minor = 3;
   made.id = 17;
   made.token = 0x53addfb45a16b23e;
@@ -16,8 +14,8 @@ Record record() {
   return made;
 }
 
-TEST(UblkRecord, WhatIsWrittenIsReadAgain) {
-  Record made = record();
+TEST(DeviceRecordTest, WhatIsWrittenIsReadAgain) {
+  DeviceRecord made = record();
   EXPECT_EQ(text(made), "17 53addfb45a16b23e current a-resource-0\n");
   EXPECT_EQ(parse_record(3, text(made)), made);
   made.outdated = true;
@@ -26,7 +24,7 @@ TEST(UblkRecord, WhatIsWrittenIsReadAgain) {
   EXPECT_EQ(parse_record(3, text(made)), made);
 }
 
-TEST(UblkRecord, WhatWasCutOffIsNone) {
+TEST(DeviceRecordTest, WhatWasCutOffIsNone) {
   const std::string whole = text(record());
   for (std::size_t size = 0; size < whole.size(); ++size)
     EXPECT_FALSE(parse_record(3, whole.substr(0, size))) << size;
@@ -37,26 +35,5 @@ TEST(UblkRecord, WhatWasCutOffIsNone) {
   EXPECT_TRUE(parse_record(3, "1 1 whatever r-0\n")->outdated);
 }
 
-TEST(UblkRecord, Fate) {
-  const Record current = record();
-  Record outdated = current;
-  outdated.outdated = true;
-  const auto device = [&](DeviceState state, std::uint64_t token) {
-    DeviceInfo info;
-    info.state = static_cast<std::uint16_t>(state);
-    info.servers_own = token;
-    return info;
-  };
-  const std::uint64_t ours = current.token;
-  EXPECT_EQ(fate(current, 0, device(DeviceState::quiesced, ours)), Fate::waits);
-  EXPECT_EQ(fate(current, 0, device(DeviceState::live, ours)), Fate::waits);
-  EXPECT_EQ(fate(current, 0, device(DeviceState::dead, ours)), Fate::useless);
-  EXPECT_EQ(fate(current, 0, device(DeviceState::fail_io, ours)), Fate::useless);
-  EXPECT_EQ(fate(outdated, 0, device(DeviceState::quiesced, ours)), Fate::useless);
-  EXPECT_EQ(fate(current, 0, device(DeviceState::quiesced, ours + 1)), Fate::not_ours);
-  EXPECT_EQ(fate(outdated, 0, device(DeviceState::quiesced, ours + 1)), Fate::not_ours);
-  EXPECT_EQ(fate(current, -ENODEV, device(DeviceState::quiesced, ours)), Fate::not_ours);
-}
-
 }  // namespace
-}  // namespace replicator::shim::ublk
+}  // namespace replicator::shim

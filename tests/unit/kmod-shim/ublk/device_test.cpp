@@ -46,8 +46,8 @@ class FakeDriver final : public Control {
   }
 };
 
-Record record() {
-  Record made;
+DeviceRecord record() {
+  DeviceRecord made;
   made.id = 4;
   made.token = 77;
   made.volume = "r0-0";
@@ -117,10 +117,31 @@ TEST(UblkDevice, WhatIsLeftBehindIsLookedAt) {
   FakeDriver driver;
   driver.device.servers_own = 77;
   driver.device.state = static_cast<std::uint16_t>(DeviceState::quiesced);
-  EXPECT_EQ(look_at(driver, record()), Fate::waits);
+  EXPECT_EQ(UblkLeftBehind(driver).look_at(record()), Fate::waits);
   driver.failing = command_get_device_info;
   driver.error = -ENODEV;
-  EXPECT_EQ(look_at(driver, record()), Fate::not_ours);
+  EXPECT_EQ(UblkLeftBehind(driver).look_at(record()), Fate::not_ours);
+}
+
+TEST(UblkDevice, WhatBecomesOfOneThatWasLeftBehind) {
+  const DeviceRecord current = record();
+  DeviceRecord outdated = current;
+  outdated.outdated = true;
+  const auto device = [&](DeviceState state, std::uint64_t token) {
+    DeviceInfo info;
+    info.state = static_cast<std::uint16_t>(state);
+    info.servers_own = token;
+    return info;
+  };
+  const std::uint64_t ours = current.token;
+  EXPECT_EQ(fate(current, 0, device(DeviceState::quiesced, ours)), Fate::waits);
+  EXPECT_EQ(fate(current, 0, device(DeviceState::live, ours)), Fate::waits);
+  EXPECT_EQ(fate(current, 0, device(DeviceState::dead, ours)), Fate::useless);
+  EXPECT_EQ(fate(current, 0, device(DeviceState::fail_io, ours)), Fate::useless);
+  EXPECT_EQ(fate(outdated, 0, device(DeviceState::quiesced, ours)), Fate::useless);
+  EXPECT_EQ(fate(current, 0, device(DeviceState::quiesced, ours + 1)), Fate::not_ours);
+  EXPECT_EQ(fate(outdated, 0, device(DeviceState::quiesced, ours + 1)), Fate::not_ours);
+  EXPECT_EQ(fate(current, -ENODEV, device(DeviceState::quiesced, ours)), Fate::not_ours);
 }
 
 }  // namespace
