@@ -21,6 +21,8 @@ struct KernelFacts {
   std::string release;
   Module ublk = Module::absent;
   std::string ublk_problem;  // why a ublk that is present can't be used
+  Module nbd = Module::absent;
+  std::string nbd_problem;  // likewise
   Module fuse = Module::absent;
   Module loop = Module::absent;
   std::string io_uring_features;

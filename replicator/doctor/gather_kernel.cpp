@@ -13,6 +13,7 @@
 
 #include "doctor/gather.hpp"
 #include "doctor/parse.hpp"
+#include "nbd/netlink.hpp"
 #include "ublk/control.hpp"
 #include "uring/reactor.hpp"
 
@@ -125,6 +126,9 @@ KernelFacts gather_kernel() {
   utsname names{};
   if (uname(&names) == 0) facts.release = names.release;
   facts.ublk = look_for("/dev/ublk-control", "ublk_drv", facts.release);
+  // Its door is netlink, not a device.
+  facts.nbd = access("/sys/module/nbd", F_OK) == 0 ? Module::present
+                                                   : look_for("/dev/nbd0", "nbd", facts.release);
   facts.fuse = look_for("/dev/fuse", "fuse", facts.release);
   facts.loop = look_for("/dev/loop-control", "loop", facts.release);
   look_at_io_uring(facts);
@@ -132,6 +136,10 @@ KernelFacts gather_kernel() {
     shim::ublk::DriverControl control;
     const Result<std::uint64_t> offered = shim::ublk::offered_features(control);
     if (!offered) facts.ublk_problem = offered.error().where();
+  }
+  if (facts.nbd == Module::present) {
+    const Status client = shim::kernel_nbd::look_for_client();
+    if (!client.ok()) facts.nbd_problem = client.where();
   }
   return facts;
 }

@@ -12,9 +12,10 @@
 
 #include "doctor/gather.hpp"
 #include "ha/daemon/files.hpp"
+#include "nbd/device.hpp"
+#include "nbd/netlink.hpp"
 #include "ublk/control.hpp"
 #include "ublk/device.hpp"
-#include "ublk/record.hpp"
 
 namespace replicator::doctor {
 
@@ -85,13 +86,20 @@ bool is_mounted(const std::string& folder) {
   return file_text("/proc/self/mountinfo").find(" " + folder + " ") != std::string::npos;
 }
 
+void look_for_waiting(SystemFacts& facts, const shim::DeviceRecords& records,
+                      shim::LeftBehind&& driver) {
+  for (const shim::DeviceRecord& record : records.all()) {
+    if (driver.look_at(record) == shim::Fate::waits) facts.waiting_devices.push_back(record.volume);
+  }
+}
+
 void look_for_leftovers(SystemFacts& facts) {
   facts.died = access("/run/pollux/running", F_OK) == 0;
-  shim::ublk::DriverControl control;
-  for (const shim::ublk::Record& record : shim::ublk::read_records()) {
-    if (shim::ublk::look_at(control, record) == shim::ublk::Fate::waits)
-      facts.waiting_devices.push_back(record.volume);
-  }
+  shim::ublk::DriverControl ublk;
+  look_for_waiting(facts, shim::ublk_records, shim::ublk::UblkLeftBehind(ublk));
+  shim::kernel_nbd::KernelControl nbd;
+  look_for_waiting(facts, shim::nbd_records,
+                   shim::kernel_nbd::NbdLeftBehind(nbd, shim::nbd_records));
   if (access(control::default_socket_path, F_OK) == 0)
     facts.leftovers.emplace_back(control::default_socket_path);
   for (const char* folder : {"/run/pollux/loop", "/run/pollux/nbd"}) {

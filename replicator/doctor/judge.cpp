@@ -13,10 +13,24 @@ namespace {
 constexpr std::uint64_t mib = 1U << 20U;
 constexpr std::uint64_t state_bytes_wanted = 256 * mib;
 
-Finding judge_ublk(const KernelFacts& kernel, bool another_way) {
+bool has_ublk(const KernelFacts& kernel) noexcept {
+  return kernel.ublk == Module::present && kernel.ublk_problem.empty();
+}
+
+bool has_nbd(const KernelFacts& kernel) noexcept {
+  return kernel.nbd == Module::present && kernel.nbd_problem.empty();
+}
+
+// Empty when nothing does.
+const char* takes_the_place_of_ublk(const KernelFacts& kernel) noexcept {
+  if (has_nbd(kernel)) return "; nbd takes its place";
+  const bool other = kernel.fuse != Module::absent && kernel.loop != Module::absent;
+  return other ? "; FUSE and loop take its place" : "";
+}
+
+Finding judge_ublk(const KernelFacts& kernel) {
   const char* const about = "ublk";
-  if (kernel.ublk == Module::present && kernel.ublk_problem.empty())
-    return good(about, "/dev/drbdN by ublk");
+  if (has_ublk(kernel)) return good(about, "/dev/drbdN by ublk");
   if (kernel.ublk == Module::present) {
     return warn(about, kernel.ublk_problem,
                 "a kernel from Linux 6.5 on; in a container, give it /dev/ublk-control");
@@ -26,22 +40,36 @@ Finding judge_ublk(const KernelFacts& kernel, bool another_way) {
                 "modprobe ublk_drv && echo ublk_drv > /etc/modules-load.d/pollux.conf");
   }
   const std::string what = fmt::format("this kernel ({}) has no ublk{}", kernel.release,
-                                       another_way ? "; FUSE and loop take its place" : "");
+                                       takes_the_place_of_ublk(kernel));
   return warn(about, what,
               "a kernel from Linux 6.5 on with CONFIG_BLK_DEV_UBLK; it costs less, and the device "
               "outlives its daemon");
 }
 
-Finding judge_fuse_loop(const KernelFacts& kernel, bool ublk) {
+Finding judge_nbd(const KernelFacts& kernel) {
+  const char* const about = "nbd";
+  if (has_nbd(kernel))
+    return good(about, has_ublk(kernel) ? "offered as well" : "/dev/drbdN by nbd");
+  if (has_ublk(kernel)) return good(about, "not offered, and not needed");
+  if (kernel.nbd == Module::present)
+    return warn(about, kernel.nbd_problem, "Linux 5.14 or later, its first network namespace");
+  if (kernel.nbd == Module::absent) return good(about, "not offered");
+  return warn(about, "the module nbd is not loaded, and nobody loads it on demand",
+              "modprobe nbd && echo nbd > /etc/modules-load.d/pollux.conf; the device outlives "
+              "its daemon, which one by FUSE and loop does not");
+}
+
+Finding judge_fuse_loop(const KernelFacts& kernel) {
+  const bool better_way = has_ublk(kernel) || has_nbd(kernel);
   const char* const about = "FUSE and loop";
   const bool fuse = kernel.fuse != Module::absent;
   const bool loop = kernel.loop != Module::absent;
   if (kernel.fuse == Module::present && kernel.loop == Module::present)
-    return good(about, ublk ? "offered as well" : "/dev/drbdN by FUSE and loop");
+    return good(about, better_way ? "offered as well" : "/dev/drbdN by FUSE and loop");
   const std::string missing = kernel.fuse == Module::present   ? "loop"
                               : kernel.loop == Module::present ? "fuse"
                                                                : "fuse loop";
-  if (ublk) return good(about, "not offered, and not needed");
+  if (better_way) return good(about, "not offered, and not needed");
   if (fuse && loop) {
     return fail(about, fmt::format("not loaded: {}; there will be no /dev/drbdN", missing),
                 "modprobe -a " + missing);
@@ -126,9 +154,7 @@ void append(Findings& to, Findings from) {
 }  // namespace
 
 Findings judge_kernel(const KernelFacts& facts) {
-  const bool ublk = facts.ublk == Module::present && facts.ublk_problem.empty();
-  const bool other = facts.fuse != Module::absent && facts.loop != Module::absent;
-  return {judge_io_uring(facts), judge_ublk(facts, other), judge_fuse_loop(facts, ublk)};
+  return {judge_io_uring(facts), judge_ublk(facts), judge_nbd(facts), judge_fuse_loop(facts)};
 }
 
 Findings judge_protection(const ProtectionFacts& facts) {

@@ -84,6 +84,9 @@ const Row machine_rows[] = {
      "modprobe ublk_drv"},
     {"no ublk", [](Facts& f) { f.kernel.ublk = Module::absent; }, Verdict::warn, "ublk",
      "FUSE and loop take its place"},
+    {"nbd for ublk",
+     [](Facts& f) { f.kernel.ublk = Module::absent, f.kernel.nbd = Module::present; },
+     Verdict::warn, "ublk", "nbd takes its place"},
     {"old ublk", [](Facts& f) { f.kernel.ublk_problem = "this kernel's ublk is older"; },
      Verdict::warn, "ublk", "older"},
     {"paged out", [](Facts& f) { f.protection.memory_locked = false; }, Verdict::warn, "memory",
@@ -265,18 +268,49 @@ TEST(Doctor, NamesWhatIsWrongWithAResource) {
     hold(row);
 }
 
-TEST(Doctor, WithoutUblkNeedsFuseAndLoop) {
+TEST(Doctor, WithoutUblkAndNbdNeedsFuseAndLoop) {
   KernelFacts kernel;
   kernel.io_uring_features = "plain";
   kernel.fuse = kernel.loop = Module::present;
   EXPECT_FALSE(any_fail(judge_kernel(kernel)));
   kernel.loop = Module::on_disk;
   EXPECT_TRUE(any_fail(judge_kernel(kernel)));
-  EXPECT_EQ(judge_kernel(kernel)[2].fix, "modprobe -a loop");
+  EXPECT_EQ(judge_kernel(kernel).back().fix, "modprobe -a loop");
   kernel.loop = Module::absent;
-  EXPECT_NE(judge_kernel(kernel)[2].fix.find("/dev/loop-control"), std::string::npos);
+  EXPECT_NE(judge_kernel(kernel).back().fix.find("/dev/loop-control"), std::string::npos);
+  KernelFacts with_nbd = kernel;
+  with_nbd.nbd = Module::present;
+  EXPECT_FALSE(any_fail(judge_kernel(with_nbd)));
+  with_nbd.nbd_problem = "too old";
+  EXPECT_TRUE(any_fail(judge_kernel(with_nbd)));
   kernel.ublk = Module::present;
   EXPECT_FALSE(any_fail(judge_kernel(kernel)));
+}
+
+TEST(Doctor, NbdMattersWhereThereIsNoUblk) {
+  const struct {
+    Module ublk;
+    Module nbd;
+    const char* problem;
+    Verdict verdict;
+    const char* what;
+  } rows[] = {
+      {Module::present, Module::present, "", Verdict::ok, "offered as well"},
+      {Module::present, Module::on_disk, "", Verdict::ok, "not needed"},
+      {Module::on_disk, Module::present, "", Verdict::ok, "/dev/drbdN by nbd"},
+      {Module::absent, Module::on_disk, "", Verdict::warn, "not loaded"},
+      {Module::absent, Module::present, "too old", Verdict::warn, "too old"},
+      {Module::absent, Module::absent, "", Verdict::ok, "not offered"},
+  };
+  for (const auto& row : rows) {
+    KernelFacts kernel;
+    kernel.ublk = row.ublk;
+    kernel.nbd = row.nbd;
+    kernel.nbd_problem = row.problem;
+    const Finding nbd = judge_kernel(kernel)[2];
+    EXPECT_EQ(nbd.verdict, row.verdict) << row.what;
+    EXPECT_NE(nbd.what.find(row.what), std::string::npos) << nbd.what;
+  }
 }
 
 TEST(Doctor, AnActivityLogInUseIsNotClosed) {
