@@ -151,6 +151,16 @@ void NbdAttachment::data_changed() noexcept {
   background_.start(drop(std::move(record)));
 }
 
+// The kernel sees the connection end, as it would with this process.
+Task<Status> NbdAttachment::leave() {
+  io::Semaphore::Take turn(turn_, 1);
+  co_await turn;
+  if (!served_) co_return Status(Fault::not_found, "nbd device");
+  co_await service_.leave();
+  device_.close(true);
+  co_return Status();
+}
+
 Task<Status> NbdAttachment::resize() {
   io::Semaphore::Take turn(turn_, 1);
   co_await turn;

@@ -31,12 +31,18 @@ class NbdAttachment final : public Attachment {
   ~NbdAttachment() override;
 
   Task<Result<std::uint64_t>> attach() override;
+  [[nodiscard]] bool waits_for_attach() const noexcept override { return waiting_.has_value(); }
   Task<Status> detach_if_unused() override;
   Task<void> abandon() override;
   Task<Status> resize() override;
   Task<std::vector<DeviceUser>> users() override;
   void set_backing_disk(const std::string& path) override { backing_disk_ = path; }
   void data_changed() noexcept override;
+  [[nodiscard]] bool can_be_left() const noexcept override { return served_.has_value(); }
+  void hold() noexcept override { service_.hold(); }
+  [[nodiscard]] bool quiet() const noexcept override { return service_.quiet(); }
+  void release() noexcept override { service_.release(); }
+  Task<Status> leave() override;
 
  private:
   Task<Status> create();

@@ -54,6 +54,26 @@ void Service::cut() noexcept {
 
 Task<void> Service::ended() { co_await serving_.close(); }
 
+void Service::hold() noexcept {
+  held_ = true;
+  if (connection_ != nullptr) connection_->hold();
+}
+
+bool Service::quiet() const noexcept {
+  return connection_ == nullptr || connection_->in_flight() == 0;
+}
+
+void Service::release() noexcept {
+  held_ = false;
+  if (connection_ != nullptr) connection_->release();
+}
+
+Task<void> Service::leave() {
+  let_go();
+  if (connection_ != nullptr) connection_->leave();
+  co_await ended();
+}
+
 void Service::resized() noexcept {
   if (connection_ != nullptr) connection_->resized();
 }
@@ -74,6 +94,7 @@ Task<void> Service::serve_one(std::unique_ptr<io::Stream> stream) {
       reactor_.world().clock, reactor_.buffers(), device_, name_, limits_, share_};
   const auto connection = std::make_unique<nbd::Connection>(environment, std::move(stream));
   connection_ = connection.get();
+  if (held_) connection_->hold();
   Task<void> running = connection->run_without_handshake();
   co_await running;
   connection_ = nullptr;

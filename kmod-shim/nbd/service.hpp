@@ -38,6 +38,12 @@ class Service {
   // Not before let_go().
   Task<void> ended();
 
+  // As a connection's (frontend/nbd/connection.hpp), of all that there will be.
+  void hold() noexcept;
+  [[nodiscard]] bool quiet() const noexcept;
+  void release() noexcept;
+  Task<void> leave();
+
   // The volume has another size, which the kernel is about to be told.
   void resized() noexcept;
 
@@ -54,6 +60,7 @@ class Service {
   nbd::PayloadShare share_;
   nbd::Connection* connection_ = nullptr;
   std::optional<DeviceRecord> kept_;
+  bool held_ = false;
   io::Op pause_;
   io::Gate serving_;  // last: its frames refer to everything above
 };

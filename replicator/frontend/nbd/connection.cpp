@@ -81,6 +81,17 @@ Task<void> Connection::transmit() {
 
 void Connection::resized() noexcept { session_.size = size_of(environment_.device.limits()); }
 
+void Connection::release() noexcept {
+  held_ = false;
+  resumed_.notify_all();
+}
+
+void Connection::leave() noexcept {
+  left_ = true;
+  cut();
+  release();
+}
+
 void Connection::stop() noexcept {
   stopping_ = true;
   if (in_flight_ == 0) cut();

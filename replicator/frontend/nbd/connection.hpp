@@ -63,6 +63,12 @@ class Connection : public ListNode {
   Task<void> run_without_handshake();
   // The device has another size, and the client knows it.
   void resized() noexcept;
+  // From hold() on no request is begun; when none is in_flight(), those that were begun before have
+  // been answered. Then release() ends that, or leave() the connection: the client will ask
+  // somebody else.
+  void hold() noexcept { held_ = true; }
+  void release() noexcept;
+  void leave() noexcept;
   // Ends it when the requests in flight have been answered; new ones are refused meanwhile.
   void stop() noexcept;
   // Ends it now. Requests in flight are still carried out before run() is done.
@@ -123,11 +129,14 @@ class Connection : public ListNode {
   io::BufferPool::Buffer spare_;  // for the small write that is next
   io::Event work_for_writer_;
   io::Event hold_released_;
+  io::Event resumed_;
   io::Op watch_;  // the sleep of watch_client()
   std::uint64_t sends_ = 0;
   std::uint32_t in_flight_ = 0;
   bool large_writes_ = false;  // the last request was one: expect another
   bool device_open_ = false;
+  bool held_ = false;
+  bool left_ = false;
   bool stopping_ = false;
   bool sending_ = false;
   bool broken_ = false;

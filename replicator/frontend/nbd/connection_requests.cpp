@@ -10,6 +10,11 @@ namespace replicator::nbd {
 
 Task<void> Connection::read_requests() {
   for (;;) {
+    while (held_) {
+      io::Event::Wait wait(resumed_);
+      co_await wait;
+    }
+    if (left_) co_return;
     Request request;
     Verdict verdict;
     const Step step = take_requests(request, verdict);
