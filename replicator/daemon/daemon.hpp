@@ -137,7 +137,7 @@ class Daemon final : public control::CommandHandler {
   Task<void> restored_within(Duration patience);
   [[nodiscard]] RestoreSituation situation_of(Entry& entry, const control::OptionMap* left) const;
   Task<void> restore_role(std::string name);
-  Task<void> promote_again(std::shared_ptr<Entry> entry, Request request);
+  Task<bool> promote_again(std::shared_ptr<Entry> entry, Request request, bool last);
   void report_pauses(const std::string& name);
   // The way out (upgrade.cpp).
   Task<Reply> upgrade(const Request& request);

@@ -16,6 +16,7 @@ namespace {
 // Commands wait as long for what is restored; one disk that hangs delays only its own resource.
 constexpr Duration patience_with_disks = Duration::seconds(10);
 constexpr Duration patience_with_roles = Duration::seconds(5);
+constexpr Duration patience_with_promotion = Duration::seconds(10);
 constexpr Duration look_soon = Duration::milliseconds(5);
 constexpr Duration look_later = Duration::milliseconds(100);
 
@@ -133,6 +134,7 @@ RestoreSituation Daemon::situation_of(Entry& entry, const control::OptionMap* le
 Task<void> Daemon::restore_role(std::string name) {
   const Instant begun = reactor_.world().clock.now();
   bool told = false;
+  bool users_waited = false;
   while (!stop_requested_) {
     const std::shared_ptr<Entry> entry = share(find_resource(name));
     const Request* const wanted = running_.primary(name);
@@ -141,10 +143,12 @@ Task<void> Daemon::restore_role(std::string name) {
     const bool left = running_.left(name) != nullptr;
     RestoreSituation now = situation_of(*entry, running_.left(name));
     now.waited = reactor_.world().clock.now() - begun;
+    now.users_waited = users_waited = users_waited || now.users_wait;
     const RestoreStep step = decide_restore(now);
     if (step == RestoreStep::promote) {
-      co_await promote_again(entry, request);
-      break;
+      const bool last = now.waited >= patience_with_promotion;
+      const bool done = co_await promote_again(entry, request, last);
+      if (done || last) break;
     }
     const bool decides = step == RestoreStep::leave_to_administrator;
     if (decides) {
@@ -152,31 +156,35 @@ Task<void> Daemon::restore_role(std::string name) {
                    name, now.peer_primary ? ": the peer is Primary" : "", name);
       break;
     }
-    if (!told)
+    if (!told && step == RestoreStep::wait)
       log::info(
           "{} was Primary: it is again when a peer is connected that is not, or at once by "
           "`drbdadm primary {}`; `drbdadm down {}` gives its users errors",
           name, name, name);
-    told = true;
+    told = told || step == RestoreStep::wait;
     io::Op pause;
     reactor_.world().clock.sleep(pause, left ? look_soon : look_later);
     co_await pause;
   }
 }
 
-Task<void> Daemon::promote_again(std::shared_ptr<Entry> entry, Request request) {
+// True when there is nothing more to do. What is not possible in the middle of a handshake is a
+// moment later: only the last failure is told.
+Task<bool> Daemon::promote_again(std::shared_ptr<Entry> entry, Request request, bool last) {
   io::Semaphore::Take turn(entry->turn, 1);
   co_await turn;
   const std::string name = entry->resource->name();
   // The command that had the turn may have been about just this.
-  if (find_resource(name) != entry.get() || running_.primary(name) == nullptr) co_return;
+  if (find_resource(name) != entry.get() || running_.primary(name) == nullptr) co_return true;
   const Reply done = co_await primary(request);
-  if (!control::is_success(done.code)) {
+  const bool promoted = control::is_success(done.code);
+  if (promoted) {
+    log::info("{} is Primary again", name);
+    report_pauses(name);
+  } else if (last) {
     complain(name, request, done);
-    co_return;
   }
-  log::info("{} is Primary again", name);
-  report_pauses(name);
+  co_return promoted;
 }
 
 // From the moment when the former daemon took no more requests.

@@ -14,6 +14,7 @@ struct RestoreSituation {
   bool left_on_purpose = false;  // the former daemon ended everything in order; it was not killed
   bool was_connected = false;    // … to the peer, when it left
   bool users_wait = false;       // for a device of the resource
+  bool users_waited = false;     // … or did, until the peer's data took the place of what they knew
   bool connected = false;
   bool peer_primary = false;
   bool two_primaries = false;  // are allowed
@@ -28,6 +29,7 @@ inline constexpr Duration patience_with_peer = Duration::seconds(2);
 constexpr RestoreStep decide_restore(const RestoreSituation& now) noexcept {
   // A killed daemon's users have seen errors, or there were none: nobody needs it at once.
   if (!now.left_on_purpose && !now.users_wait) return RestoreStep::leave_to_administrator;
+  if (now.users_waited && !now.users_wait) return RestoreStep::leave_to_administrator;
   if (now.connected) {
     const bool possible = !now.peer_primary || now.two_primaries;
     return possible ? RestoreStep::promote : RestoreStep::leave_to_administrator;

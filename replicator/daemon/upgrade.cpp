@@ -19,6 +19,18 @@ constexpr Duration patience_with_commands = Duration::seconds(5);
 constexpr Duration patience_with_requests = Duration::seconds(5);
 constexpr Duration look_again = Duration::milliseconds(1);
 
+// A successor that connects and finds the peer's data newer cannot tell whether the users have seen
+// them; and it would give them up.
+std::optional<std::string> unfit(const VolumeState& state) {
+  if (state.suspended()) return "its I/O is suspended";
+  if (state.role == Role::primary && state.disk != DiskState::up_to_date)
+    return "a Primary whose disk is not UpToDate; when its resync is done";
+  // It reads and writes here, and would see errors.
+  if (state.peer_role == Role::primary && state.peer_disk != DiskState::up_to_date)
+    return "the peer is Primary and uses the data of this node; when its resync is done";
+  return std::nullopt;
+}
+
 }  // namespace
 
 int Daemon::control_listener() const noexcept {
@@ -39,7 +51,7 @@ std::optional<std::string> Daemon::reason_to_stay(const std::string& program) co
     return "no program that can be run: " + program;
   for (const auto& [name, entry] : resources_)
     for (const std::unique_ptr<Volume>& volume : entry->resource->volumes())
-      if (volume->state().suspended()) return "I/O of " + name + " is suspended";
+      if (const auto reason = unfit(volume->state())) return name + ": " + *reason;
   for (const shim::KernelDevice* device : promoted_devices())
     if (!device->can_be_left())
       return "drbd" + std::to_string(device->names().minor) +

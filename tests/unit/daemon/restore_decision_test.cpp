@@ -46,6 +46,12 @@ TEST(RestoreDecision, Table) {
     now.two_primaries = each.two;
     now.waited = each.waited;
     EXPECT_EQ(decide_restore(now), each.step) << each.what;
+    now.users_waited = now.users_wait;
+    EXPECT_EQ(decide_restore(now), each.step) << each.what;
+    // The peer was Primary and is no more: somebody has decided meanwhile.
+    now.users_waited = true;
+    now.users_wait = false;
+    EXPECT_EQ(decide_restore(now), leave) << each.what;
   }
 }
 
