@@ -35,8 +35,8 @@ ReceiveBuffers::~ReceiveBuffers() {
     munmap(each, stride_);
 }
 
-void ReceiveBuffers::add_listener(void (*notify)(void*), void* context) {
-  listeners_.push_back({notify, context});
+void ReceiveBuffers::add_listener(void (*call)(void*), void* context) {
+  listeners_.push_back({call, context});
 }
 
 void ReceiveBuffers::remove_listener(void* context) noexcept {

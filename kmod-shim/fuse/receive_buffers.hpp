@@ -48,7 +48,7 @@ class ReceiveBuffers final : io::HeldMemory::Listener {
     return arena_bytes_ / stride_ + extra_.size();
   }
   // Called whenever one is given back; must not call back into this object.
-  void add_listener(void (*notify)(void*), void* context);
+  void add_listener(void (*call)(void*), void* context);
   void remove_listener(void* context) noexcept;
 
  private:
