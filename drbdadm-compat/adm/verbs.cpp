@@ -295,7 +295,7 @@ constexpr Verb table[] = {
     {.name = "sh-status", .target = none, .options = "", .all = sh_status_of},
     {.name = "wait-connect", .each_volume = verb_wait},
     {.name = "wait-sync", .each_volume = verb_wait},
-    {.name = "wait-con-int", .target = none, .options = "", .all = verb_wait_con_int},
+    {.name = "wait-con-int", .target = none, .options = "=wait-connect", .all = verb_wait_con_int},
     {.name = "before-resync-target", .target = resource_once, .options = "", .each = verb_handler},
     {.name = "after-resync-target", .target = resource_once, .options = "", .each = verb_handler},
     {.name = "before-resync-source", .target = resource_once, .options = "", .each = verb_handler},

@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <optional>
 
 #include "control/option_table.hpp"
 
@@ -17,13 +18,27 @@ constexpr unsigned tick_ms = 1000 / ticks_per_second;
 constexpr unsigned quiet_seconds = 10;  // with dots; most peers have come by then
 constexpr unsigned usual_refresh_seconds = 1;
 
+unsigned parsed_seconds(control::OptionSection kind, const char* name, const std::string& value,
+                        unsigned preset) {
+  const control::ParsedOption parsed =
+      control::parse_option(*control::find_option(kind, name), value);
+  return parsed.problem.empty() ? static_cast<unsigned>(parsed.value.number) : preset;
+}
+
 unsigned seconds_of(const config::Section& section, control::OptionSection kind, const char* name,
                     unsigned preset) {
   const config::Setting* setting = section.find(name);
-  if (setting == nullptr) return preset;
-  const control::ParsedOption parsed =
-      control::parse_option(*control::find_option(kind, name), setting->value);
-  return parsed.problem.empty() ? static_cast<unsigned>(parsed.value.number) : preset;
+  return setting == nullptr ? preset : parsed_seconds(kind, name, setting->value, preset);
+}
+
+// "--wfc-timeout=5" among the words of the command line; the last one counts.
+std::optional<std::string> passed_value(const std::vector<std::string>& passed, const char* name) {
+  const std::string begin = std::string("--") + name + "=";
+  std::optional<std::string> value;
+  for (const std::string& word : passed) {
+    if (word.starts_with(begin)) value = word.substr(begin.size());
+  }
+  return value;
 }
 
 // 0 is for ever, and longer than anything else.
@@ -76,7 +91,7 @@ class Vigil {
   void show(unsigned seconds, unsigned refresh) {
     shown_ = true;
     if (seconds < quiet_seconds) return say(".");
-    if (!asked_) say(question(longest_wait(context_.locals)));
+    if (!asked_) say(question(longest_wait(context_.locals, context_.call.passed)));
     asked_ = true;
     // Into the brackets of the last line, and back to where the operator types.
     if (refresh != 0 && seconds % refresh == 0) {
@@ -98,12 +113,15 @@ class Vigil {
 
 }  // namespace
 
-LongestWait longest_wait(const Locals& locals) {
+LongestWait longest_wait(const Locals& locals, const std::vector<std::string>& passed) {
   LongestWait longest;
   for (const LocalResource& local : locals) {
     if (local.ignored()) continue;
     const auto startup = [&](const char* name) {
-      return seconds_of(local.startup, control::OptionSection::startup, name, 0);
+      constexpr auto section = control::OptionSection::startup;
+      const std::optional<std::string> given = passed_value(passed, name);
+      return given ? parsed_seconds(section, name, *given, 0)
+                   : seconds_of(local.startup, section, name, 0);
     };
     LongestWait own{local.name(), startup("wfc-timeout"), startup("degr-wfc-timeout")};
     if (own.usual_seconds != 0 &&
@@ -119,8 +137,12 @@ int verb_wait_con_int(const Context& context, const std::vector<Target>& /*targe
   std::vector<Step> steps;
   for (const LocalResource& local : context.locals) {
     if (local.ignored()) continue;
-    for (const LocalVolume& volume : local.volumes)
-      steps.push_back(wait_step("wait-connect", local, volume));
+    for (const LocalVolume& volume : local.volumes) {
+      Step step = wait_step("wait-connect", local, volume);
+      const std::vector<std::string>& passed = context.call.passed;
+      step.arguments.insert(step.arguments.end(), passed.begin(), passed.end());
+      steps.push_back(std::move(step));
+    }
   }
   std::vector<int> waits;
   for (const Step& step : steps) {

@@ -13,7 +13,8 @@ struct LongestWait {
   unsigned usual_seconds = 0;
   unsigned degraded_seconds = 0;
 };
-LongestWait longest_wait(const Locals& locals);
+// `passed` are options of the command line, which win over the file.
+LongestWait longest_wait(const Locals& locals, const std::vector<std::string>& passed);
 
 int verb_wait_con_int(const Context& context, const std::vector<Target>& targets);
 

@@ -57,6 +57,16 @@ TEST_F(Boot, AfterTenSecondsItAsksAndCounts) {
       << result.out;
 }
 
+TEST_F(Boot, TimeoutsOfTheCommandLineWin) {
+  tools.has_terminal = true;
+  tools.pauses_of_a_wait = 101;
+  const AdmRun result = run_adm(tools, {"wait-con-int", "--wfc-timeout=7"});
+  EXPECT_EQ(tools.ran, (Lines{std::string(wait_0) + " --wfc-timeout=7",
+                              std::string(wait_1) + " --wfc-timeout=7"}));
+  EXPECT_NE(result.out.find("   is 7 seconds. [wfc-timeout]\n"), std::string::npos) << result.out;
+  EXPECT_EQ(run_adm(tools, {"--", "--frob=1", "wait-con-int"}).code, 1);
+}
+
 TEST_F(Boot, OnlyYesEndsIt) {
   tools.has_terminal = true;
   tools.pauses_of_a_wait = 100000;
