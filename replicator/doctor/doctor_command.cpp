@@ -1,6 +1,7 @@
 #include "doctor/doctor_command.hpp"
 
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include "doctor/gather.hpp"
 #include "doctor/judge.hpp"
@@ -12,6 +13,7 @@ namespace {
 
 constexpr int has_to_be_repaired = 1;
 constexpr int wrong_usage = 2;
+constexpr int not_known = 3;
 
 struct Call {
   Question question;
@@ -47,6 +49,11 @@ int run_doctor(std::span<const std::string> arguments, std::FILE* out, std::FILE
   if (!parse(arguments, call)) {
     std::fputs(doctor_usage, err);
     return wrong_usage;
+  }
+  // Disks, devices and other processes' sockets are root's: anybody else would be told nonsense.
+  if (geteuid() != 0) {
+    fmt::print(err, "pollux doctor: only root can look at devices: sudo pollux doctor\n");
+    return not_known;
   }
   const Facts facts = gather(call.question, client);
   const Findings findings = judge(facts);

@@ -38,7 +38,6 @@ enum class DaemonState : std::uint8_t { absent, answers, silent, forbidden };
 struct ProtectionFacts {
   DaemonState daemon = DaemonState::absent;
   std::uint32_t daemon_pid = 0;
-  bool root = false;
   bool memory_locked = false;
   bool io_flusher = false;
   bool oom_protected = false;

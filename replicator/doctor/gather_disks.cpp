@@ -103,7 +103,8 @@ VolumeFacts gather_volume(const std::string& resource, const config::LocalVolume
   if (!internal) {
     facts.meta_disk = DiskState{};
     facts.meta_disk->path = volume.meta_disk;
-    other = open_disk(*facts.meta_disk, facts.attached, true, daemon_pid);
+    other = open_disk(*facts.meta_disk, facts.attached || volume.meta_disk == volume.disk, true,
+                      daemon_pid);
   }
   MetaDevice* const meta = internal ? data.get() : other.get();
   if (data != nullptr && meta != nullptr) look_at_metadata(facts, volume, *data, *meta);

@@ -146,7 +146,6 @@ KernelFacts gather_kernel() {
 
 ProtectionFacts gather_protection(const control::Client& client) {
   ProtectionFacts facts;
-  facts.root = geteuid() == 0;
   facts.daemon = ask(client, facts.daemon_pid);
   rlimit limit{};
   if (getrlimit(RLIMIT_MEMLOCK, &limit) == 0) {

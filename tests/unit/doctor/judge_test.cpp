@@ -38,7 +38,7 @@ Facts healthy() {
   facts.kernel.release = "6.12.0";
   facts.kernel.ublk = facts.kernel.fuse = facts.kernel.loop = Module::present;
   facts.kernel.io_uring_features = "single-issuer";
-  facts.protection = {DaemonState::answers, 7, true, true, true, true, ~std::uint64_t{0}};
+  facts.protection = {DaemonState::answers, 7, true, true, true, ~std::uint64_t{0}};
   facts.system.node = "alfa";
   facts.system.state_folder = "/var/lib/pollux";
   facts.system.state_free_bytes = 1ULL << 40U;
