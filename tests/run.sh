@@ -9,21 +9,22 @@ cd "$(dirname "$0")/.." || exit 1
 passed=0 failed=0 skipped=0
 failures=()
 
-report() { # NAME STATUS OUTPUT_FILE
+report() { # NAME STATUS OUTPUT_FILE BEGUN
+  local took=$((SECONDS - $4))
   case $2 in
-    0) passed=$((passed + 1)); printf '  ok    %s\n' "$1" ;;
+    0) passed=$((passed + 1)); printf '  ok    %s (%d s)\n' "$1" "$took" ;;
     77) skipped=$((skipped + 1)); printf '  skip  %s: %s\n' "$1" "$(tail -n 1 "$3")" ;;
-    *) failed=$((failed + 1)); failures+=("$1"); printf '  FAIL  %s (exit %s)\n' "$1" "$2"; tail -n 60 "$3" ;;
+    *) failed=$((failed + 1)); failures+=("$1"); printf '  FAIL  %s (exit %s, %d s)\n' "$1" "$2" "$took"; tail -n 60 "$3" ;;
   esac
 }
 
 part() { # NAME COMMAND...
-  local name=$1 output status
+  local name=$1 begun=$SECONDS output status
   shift
   output=$(mktemp)
   "$@" >"$output" 2>&1
   status=$?
-  report "$name" "$status" "$output"
+  report "$name" "$status" "$output" "$begun"
   rm -f "$output"
 }
 
@@ -58,27 +59,50 @@ for corpus in tests/fuzz/corpus/*; do
   part "fuzz corpus $(basename "$corpus")" "$build/fuzz/$(basename "$corpus")" "$corpus"/*
 done
 
-# Integration scripts spend their time waiting, and each has namespaces and files of its own: as many at a time as
-# there are CPUs.
+# Integration scripts spend their time waiting, and each has namespaces and files of its own. Those of the failover
+# manager judge how long things take, so there are no more of them at a time than CPUs; beside them as many others.
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-declare -A running=()
-reap() { # one that has ended
-  local pid status
-  wait -n -p pid "${!running[@]}"
-  status=$?
-  report "integration/${running[$pid]}" "$status" "$scratch/${running[$pid]}"
-  unset "running[$pid]"
+kind() { # SCRIPT
+  case ${1##*/} in *.sh) echo library ;; ha_*) echo failover ;; *) echo other ;; esac
 }
+failover=() others=()
 for script in tests/integration/*; do
   [ -f "$script" ] && [ -x "$script" ] || continue
-  name=$(basename "$script")
-  case $name in *.sh) continue ;; esac
-  [ "${#running[@]}" -lt "$(nproc)" ] || reap
-  BUILD="$build" timeout 180 "$script" >"$scratch/$name" 2>&1 &
-  running[$!]=$name
+  case $(kind "$script") in failover) failover+=("$script") ;; other) others+=("$script") ;; esac
 done
-while [ "${#running[@]}" -gt 0 ]; do reap; done
+declare -A script_of=() begun_at=()
+start() { # SCRIPT
+  BUILD="$build" timeout 180 "$1" >"$scratch/$(basename "$1")" 2>&1 &
+  script_of[$!]=$1 begun_at[$!]=$SECONDS
+}
+slot_free() { # KIND
+  local script count=0
+  for script in "${script_of[@]}"; do
+    [ "$(kind "$script")" != "$1" ] || count=$((count + 1))
+  done
+  [ "$count" -lt "$(nproc)" ]
+}
+reap() { # one that has ended
+  local pid status name
+  wait -n -p pid "${!script_of[@]}"
+  status=$?
+  name=$(basename "${script_of[$pid]}")
+  report "integration/$name" "$status" "$scratch/$name" "${begun_at[$pid]}"
+  unset "script_of[$pid]" "begun_at[$pid]"
+}
+while [ $((${#failover[@]} + ${#others[@]})) -gt 0 ]; do
+  if [ ${#failover[@]} -gt 0 ] && slot_free failover; then
+    start "${failover[0]}"
+    failover=("${failover[@]:1}")
+  elif [ ${#others[@]} -gt 0 ] && slot_free other; then
+    start "${others[0]}"
+    others=("${others[@]:1}")
+  else
+    reap
+  fi
+done
+while [ "${#script_of[@]}" -gt 0 ]; do reap; done
 
 if [ "$failed" -gt 0 ]; then printf 'failed: %s\n' "${failures[*]}"; fi
 if [ "$skipped" -gt 0 ]; then printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
