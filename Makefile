@@ -207,7 +207,7 @@ clean: ## remove build/
 
 PACKAGES := make ccache g++ liburing-dev libfuse3-dev fuse3 libboost-program-options-dev libexpected-dev libfmt-dev \
   nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev libpugixml-dev libnl-genl-3-dev \
-  iproute2 util-linux mount kmod e2fsprogs procps nftables fio drbd-utils nbdkit libnbd-bin python3-libnbd qemu-utils \
+  iproute2 util-linux mount kmod e2fsprogs xfsprogs lvm2 procps nftables fio drbd-utils nbdkit libnbd-bin python3-libnbd qemu-utils \
   qemu-system-common qemu-system-x86 busybox-static cpio xz-utils shellcheck jq git
 # Preferred, not required: older point releases of Debian 12 do not have them.
 COMPILER_PACKAGES := clang-19 libclang-rt-19-dev clang-format-19

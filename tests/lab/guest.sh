@@ -13,6 +13,10 @@
 #   guest_disk_size MIB    its disk grows or shrinks under it
 LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 LAB_DISK_MIB=64
+GUEST_ACCELERATOR=(-accel "tcg,thread=multi")
+GUEST_MEMORY=768
+GUEST_BOOT_SECONDS=120
+GUEST_EXTRA=()
 GUEST_MODULES="virtio_pci virtio_net virtio_blk 9p 9pnet_virtio overlay"
 
 in_switch() { nsenter --net="/proc/$(cat "$LAB_RUN/switch.pid")/ns/net" -- "$@"; }
@@ -56,9 +60,9 @@ guest() { in_switch timeout "${GUEST_TIMEOUT:-60}" "$LAB_DIR/call" 10.78.0.2 400
 guest_answers() { GUEST_TIMEOUT=10 guest true < /dev/null > /dev/null 2>&1; }
 
 guest_boot() {
-  local launcher deadline=$((SECONDS + 120))
+  local launcher deadline=$((SECONDS + GUEST_BOOT_SECONDS))
   nsenter --target "$(cat "$LAB_RUN/switch.pid")" --net --pid -- \
-    qemu-system-x86_64 -accel tcg,thread=multi -cpu max -smp 2 -m 768 -nodefaults -no-user-config -display none -no-reboot \
+    qemu-system-x86_64 "${GUEST_ACCELERATOR[@]}" -cpu max -smp 2 -m "$GUEST_MEMORY" -nodefaults -no-user-config -display none -no-reboot \
     -kernel "$LAB_RUN/kernel" -initrd "$LAB_RUN/initrd" -serial "file:$LAB_RUN/console.log" \
     -append "console=ttyS0 net.ifnames=0 panic=-1 mitigations=off nowatchdog" \
     -fsdev local,id=machine,path=/,security_model=none,readonly=on,multidevs=remap \
@@ -67,7 +71,7 @@ guest_boot() {
     -netdev tap,id=data,ifname=data,script=no,downscript=no -device virtio-net-pci,netdev=data,romfile=,mac=52:54:00:77:00:02 \
     -netdev tap,id=command,ifname=command,script=no,downscript=no \
     -device virtio-net-pci,netdev=command,romfile=,mac=52:54:00:78:00:02 \
-    -device virtio-rng-pci -qmp "unix:$LAB_RUN/qmp,server=on,wait=off" > "$LAB_RUN/qemu.log" 2>&1 < /dev/null &
+    -device virtio-rng-pci "${GUEST_EXTRA[@]}" -qmp "unix:$LAB_RUN/qmp,server=on,wait=off" > "$LAB_RUN/qemu.log" 2>&1 < /dev/null &
   launcher=$!
   disown $launcher
   until pgrep -P $launcher -x qemu-system-x86 > "$LAB_RUN/guest.pid"; do
