@@ -14,6 +14,7 @@
 LAB_DIR=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 LAB_DISK_MIB=64
 GUEST_ACCELERATOR=(-accel "tcg,thread=multi")
+GUEST_CPU=max
 GUEST_MEMORY=768
 GUEST_BOOT_SECONDS=120
 GUEST_EXTRA=()
@@ -62,7 +63,7 @@ guest_answers() { GUEST_TIMEOUT=10 guest true < /dev/null > /dev/null 2>&1; }
 guest_boot() {
   local launcher deadline=$((SECONDS + GUEST_BOOT_SECONDS))
   nsenter --target "$(cat "$LAB_RUN/switch.pid")" --net --pid -- \
-    qemu-system-x86_64 "${GUEST_ACCELERATOR[@]}" -cpu max -smp 2 -m "$GUEST_MEMORY" -nodefaults -no-user-config -display none -no-reboot \
+    qemu-system-x86_64 "${GUEST_ACCELERATOR[@]}" -cpu "$GUEST_CPU" -smp 2 -m "$GUEST_MEMORY" -nodefaults -no-user-config -display none -no-reboot \
     -kernel "$LAB_RUN/kernel" -initrd "$LAB_RUN/initrd" -serial "file:$LAB_RUN/console.log" \
     -append "console=ttyS0 net.ifnames=0 panic=-1 mitigations=off nowatchdog" \
     -fsdev local,id=machine,path=/,security_model=none,readonly=on,multidevs=remap \
