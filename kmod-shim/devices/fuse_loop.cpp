@@ -127,7 +127,14 @@ Task<Status> FuseLoopAttachment::take_over(LoopRecord record) {
 
 Task<Status> FuseLoopAttachment::detach_if_unused() {
   if (!loop_) co_return Status();
+  // The driver's answer to the question waits until the device is quiet: with a volume that stands
+  // still that is a thread, and all of the kernel's loop devices, for as long as it does.
+  constexpr std::uint32_t the_driver = 1;
+  if (!file_.quiet() || file_.openers() > the_driver)
+    co_return Status(Fault::busy, "device is open");
   const auto work = [this] {
+    if (!find_device_users(device_number(*loop_)).empty())
+      return Status(Fault::busy, "device is open");
     const Status detached = detach_loop_if_unused(*loop_);
     if (detached.ok()) forget_loop(minor_);
     return detached;

@@ -284,7 +284,14 @@ Task<Result<std::unique_ptr<Directory>>> Directory::mount(uring::Reactor& reacto
   const Result<int> fd = co_await off_thread(reactor, work);
   if (!fd) co_return tl::unexpected(fd.error());
   const Status opened = self->open_session(*fd);
-  if (!opened.ok()) co_return tl::unexpected(opened);
+  if (!opened.ok()) {
+    const auto undo = [path = &self->options_.path] {
+      unmount_at_once(*path);
+      return true;
+    };
+    co_await off_thread(reactor, undo);
+    co_return tl::unexpected(opened);
+  }
   self->server_.start(self->serve());
   co_return self;
 }
@@ -337,8 +344,10 @@ Status Directory::open_session(int fd) {
   }
   fd_ = fd;
   const std::string by_descriptor = fmt::format("/dev/fd/{}", fd);
-  if (fuse_session_mount(session_, by_descriptor.c_str()) != 0)
+  if (fuse_session_mount(session_, by_descriptor.c_str()) != 0) {
+    close(fd);
     return Status(Fault::unsupported, "fuse_session_mount");
+  }
   return Status();
 }
 
@@ -348,7 +357,9 @@ Task<void> Directory::serve() {
     // thread from everything else.
     io::Op readable;
     reactor_.poll_readable(readable, fd_);
+    polling_ = &readable;
     co_await readable;
+    polling_ = nullptr;
     while (paused_ && !stopping_) {
       io::Event::Wait wait(unpaused_);
       co_await wait;
@@ -409,7 +420,10 @@ Task<void> Directory::unmount() {
     return true;
   };
   co_await off_thread(reactor_, work);
+  // The kernel says nothing while somebody has a file open: who reads proc/drbd slowly must not
+  // keep the daemon. The end of the descriptor ends the connection, and what is open sees errors.
   stopping_ = true;
+  if (polling_ != nullptr) reactor_.stop_polling(*polling_);
   unpause();
   co_await server_.close();
   fuse_session_destroy(session_);

@@ -99,6 +99,7 @@ class Directory {
   std::unique_ptr<ReceiveBuffers> own_buffers_;
   ReceiveBuffers& buffers_;
   ReceiveBuffers::Buffer receiving_;
+  io::Op* polling_ = nullptr;  // the descriptor
   io::Op* waiting_ = nullptr;  // for a buffer
   fuse_session* session_ = nullptr;
   int fd_ = -1;

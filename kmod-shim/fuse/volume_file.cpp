@@ -36,8 +36,11 @@ ByteRange clipped(std::uint64_t offset, std::size_t size, std::uint64_t end) noe
 
 }  // namespace
 
-VolumeFile::VolumeFile(io::BlockDevice& device, io::BufferPool& pool) noexcept
-    : device_(device), pool_(pool), for_reads_(share_of(pool)), for_copies_(share_of(pool)) {}
+VolumeFile::VolumeFile(io::BlockDevice& device, io::BufferPool& pool)
+    : device_(device),
+      pool_(pool, read_bytes_max),
+      for_reads_(share_of(pool)),
+      for_copies_(share_of(pool)) {}
 
 // Different in each daemon: its releases of what a predecessor has opened mean nothing.
 std::uint64_t VolumeFile::handle_of_others() noexcept {

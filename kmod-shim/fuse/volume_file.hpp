@@ -20,7 +20,7 @@ class VolumeFile : public File {
   // The loop device opens the file with O_NOATIME: its handle is the same in each daemon, so that a
   // successor knows its release from those of others who had the file open.
   // Both outlive the file; close() comes before the end of it.
-  VolumeFile(io::BlockDevice& device, io::BufferPool& pool) noexcept;
+  VolumeFile(io::BlockDevice& device, io::BufferPool& pool);
 
   [[nodiscard]] std::uint64_t size() const noexcept override {
     return device_.limits().size.value();
@@ -57,8 +57,10 @@ class VolumeFile : public File {
   [[nodiscard]] static std::uint64_t handle_of_others() noexcept;
 
   io::BlockDevice& device_;
-  io::BufferPool& pool_;
-  // Of the pool: a volume that stands still leaves room for the others (L2).
+  // When several volumes stand still, they have taken all of what is shared: each goes on with a
+  // little of its own (L2).
+  io::BufferPool pool_;
+  // Of what is shared, this volume's part.
   io::Semaphore for_reads_;
   std::uint64_t for_copies_;
   std::uint32_t openers_ = 0;

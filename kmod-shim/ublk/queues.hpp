@@ -25,10 +25,10 @@ namespace replicator::shim::ublk {
 class Queues {
  public:
   // All outlive the queues; ended() comes before the end of them, if they were started.
-  Queues(uring::Reactor& reactor, io::BlockDevice& device, io::BufferPool& pool) noexcept
+  Queues(uring::Reactor& reactor, io::BlockDevice& device, io::BufferPool& pool)
       : reactor_(reactor),
         device_(device),
-        pool_(pool),
+        pool_(pool, own_bytes),
         share_(std::max<std::uint64_t>(pool.arena().size() / 2, request_bytes_max)) {}
   Queues(const Queues&) = delete;
   Queues& operator=(const Queues&) = delete;
@@ -62,8 +62,11 @@ class Queues {
 
   uring::Reactor& reactor_;
   io::BlockDevice& device_;
-  io::BufferPool& pool_;
-  // Of the pool: a volume that stands still leaves room for the others (L2).
+  // When several volumes stand still, they have taken all of what is shared: each goes on with a
+  // little of its own (L2).
+  static constexpr std::size_t own_bytes = 1U << 20U;
+  io::BufferPool pool_;
+  // Of what is shared, this volume's part.
   io::Semaphore share_;
   FileDescriptor file_;
   std::vector<const std::byte*> descriptors_;  // one mapping for each queue

@@ -76,6 +76,10 @@ Status Reactor::register_memory(Bytes arena) {
 
 void Reactor::poll_readable(io::Op& op, int fd) { impl_->poll_readable(op, fd); }
 
+void Reactor::stop_polling(io::Op& op) {
+  if (op.in_flight()) impl_->cancel(*static_cast<Request*>(op.backend_pointer));
+}
+
 void Reactor::command(io::Op& op, int fd, std::uint32_t code,
                       std::array<std::uint64_t, 2> content) {
   impl_->command(op, fd, code, content);
@@ -92,6 +96,7 @@ void Reactor::Impl::poll_readable(io::Op& op, int fd) {
     impl.give(r);
     Impl::done(waiting, result < 0 ? result : 0);
   });
+  op.backend_pointer = &request;
   request.fd = fd;
   request.opcode = IORING_OP_POLL_ADD;
   submit(request);

@@ -71,6 +71,8 @@ class Reactor {
   void command(io::Op& op, int fd, std::uint32_t code, std::array<std::uint64_t, 2> content);
   // Completes with 0 (or -errno) when the descriptor can be read.
   void poll_readable(io::Op& op, int fd);
+  // Of an operation of poll_readable() in flight: it completes with -ECANCELED, or its result.
+  void stop_polling(io::Op& op);
   // To be called once where a failure can be dealt with; threads take over properties of their
   // maker. Otherwise the first run_blocking() does it, and must succeed.
   Status start_blocking_threads();

@@ -16,7 +16,7 @@ constexpr std::uint32_t send_buffer_bytes = 1U << 20U;
 NbdServer::NbdServer(io::World& world, io::BufferPool& pool, io::BlockDevice& device,
                      std::string export_name, nbd::Limits limits)
     : world_(world),
-      pool_(pool),
+      pool_(pool, own_bytes),
       device_(device),
       export_name_(std::move(export_name)),
       limits_(limits),
