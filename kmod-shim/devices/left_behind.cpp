@@ -1,9 +1,30 @@
 #include "devices/left_behind.hpp"
 
+#include <fmt/core.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 namespace replicator::shim {
 
+namespace {
+
+// Numbers of devices are used again: /dev/drbdN must not lead to the next one that has this one's.
+void remove_node(std::uint32_t minor, const std::string& driver_name) noexcept {
+  const std::string node = fmt::format("/dev/drbd{}", minor);
+  struct stat ours = {};
+  struct stat drivers = {};
+  if (stat(node.c_str(), &ours) == 0 && stat(("/dev/" + driver_name).c_str(), &drivers) == 0 &&
+      S_ISBLK(ours.st_mode) && ours.st_rdev == drivers.st_rdev)
+    unlink(node.c_str());
+}
+
+}  // namespace
+
 void LeftBehind::forget(const DeviceRecord& record, Fate fate) {
-  if (fate != Fate::not_ours) end(record);
+  if (fate != Fate::not_ours) {
+    remove_node(record.minor, name(record));
+    end(record);
+  }
   records_.remove(record.minor);
 }
 

@@ -91,6 +91,7 @@ Task<bool> UblkAttachment::recover() {
   };
   const Status prepared = co_await off_thread(reactor_, prepare);
   Status up = prepared;
+  const bool taken = handle_.has_value();
   if (prepared.ok()) {
     const Status brought = co_await bring_up(true);
     up = brought;
@@ -99,7 +100,8 @@ Task<bool> UblkAttachment::recover() {
     log::error("drbd{}: its users see errors, ublkb{} could not be taken over: {} (errno {})",
                minor_, record.id, up.where(), up.error_number());
     if (queues_) co_await give_up();
-    co_await drop(record.id);
+    // What was taken has gone with that, and its number may be another's by now.
+    if (!taken) co_await let_go(record);
     co_return false;
   }
   log::info("drbd{} is ublkb{} again, and its users go on", minor_, record.id);
@@ -109,6 +111,18 @@ Task<bool> UblkAttachment::recover() {
     if (!resized.ok()) log::warning("drbd{} keeps its size: {}", minor_, resized.where());
   }
   co_return true;
+}
+
+Task<void> UblkAttachment::let_go(DeviceRecord record) {
+  const auto end = [this, &record] {
+    DeviceInfo info;
+    const std::int32_t asked = control_.info(record.id, info);
+    if (asked >= 0 && info.servers_own == record.token)
+      static_cast<void>(stop_and_remove(control_, record.id));
+    ublk_records.remove(minor_);
+    return true;
+  };
+  co_await off_thread(reactor_, end);
 }
 
 Task<Status> UblkAttachment::bring_up(bool recovery) {

@@ -60,6 +60,7 @@ class UblkAttachment final : public Attachment {
   Task<Status> bring_up(bool recovery);
   Task<void> give_up();
   Task<void> drop(std::uint32_t id);
+  Task<void> let_go(DeviceRecord record);
   Status open_queues();
 
   uring::Reactor& reactor_;

@@ -62,6 +62,10 @@ Result<Handle> add_device(Control& control, DeviceRecord& record, DeviceInfo wan
 
 Result<Handle> begin_recovery(Control& control, const DeviceRecord& record) {
   Handle handle;
+  const Status asked = said(control.info(record.id, handle.info), "ublk: get device");
+  if (!asked.ok()) return tl::unexpected(asked);
+  if (handle.info.servers_own != record.token)
+    return failure(Fault::not_found, "ublk: the device is somebody else's");
   std::int32_t begun = control.start_recovery(record.id);
   for (int attempt = 0; begun == -EBUSY && attempt < recovery_attempts; ++attempt) {
     nanosleep(&recovery_pause, nullptr);
@@ -113,6 +117,10 @@ Status stop_and_remove(Control& control, std::uint32_t id) {
 }
 
 Fate fate(const DeviceRecord& record, std::int32_t asked, const DeviceInfo& info) noexcept {
+  // Without room for the question just now: who waits for this daemon is not forgotten for that.
+  const bool passing = asked == -EMFILE || asked == -ENFILE || asked == -ENOMEM ||
+                       asked == -EPERM || asked == -EAGAIN || asked == -EBUSY;
+  if (passing && !record.outdated) return Fate::waits;
   if (asked < 0 || info.servers_own != record.token) return Fate::not_ours;
   const auto state = static_cast<DeviceState>(info.state);
   // A server that was killed a moment ago may still be on its way out: then it is live.

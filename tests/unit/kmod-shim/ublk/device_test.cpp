@@ -76,6 +76,7 @@ TEST(UblkDevice, ARecoveryWaitsForTheServerBefore) {
   FakeDriver driver;
   driver.busy = 2;
   driver.device.id = 4;
+  driver.device.servers_own = record().token;
   driver.device.queues = 3;
   driver.device.depth = 32;
   const Result<Handle> handle = begin_recovery(driver, record());
@@ -84,9 +85,9 @@ TEST(UblkDevice, ARecoveryWaitsForTheServerBefore) {
   EXPECT_EQ(handle->info.queues, 3);
   EXPECT_EQ(handle->info.depth, 32);
   EXPECT_EQ(disk_number(*handle), 259U << 8U | 5U);
-  const std::vector<std::uint32_t> wanted = {command_start_recovery, command_start_recovery,
-                                             command_start_recovery, command_get_device_info,
-                                             command_get_parameters};
+  const std::vector<std::uint32_t> wanted = {command_get_device_info, command_start_recovery,
+                                             command_start_recovery,  command_start_recovery,
+                                             command_get_device_info, command_get_parameters};
   EXPECT_EQ(driver.asked, wanted);
   for (const ControlCommand& command : driver.commands)
     EXPECT_EQ(command.id, 4U);
@@ -94,6 +95,8 @@ TEST(UblkDevice, ARecoveryWaitsForTheServerBefore) {
 
 TEST(UblkDevice, ADeviceThatCannotBeRecoveredSaysWhy) {
   FakeDriver driver;
+  EXPECT_EQ(begin_recovery(driver, record()).error().fault(), Fault::not_found);  // another's
+  driver.device.servers_own = record().token;
   driver.failing = command_start_recovery;
   driver.error = -EINVAL;
   const Result<Handle> handle = begin_recovery(driver, record());
@@ -142,6 +145,9 @@ TEST(UblkDevice, WhatBecomesOfOneThatWasLeftBehind) {
   EXPECT_EQ(fate(current, 0, device(DeviceState::quiesced, ours + 1)), Fate::not_ours);
   EXPECT_EQ(fate(outdated, 0, device(DeviceState::quiesced, ours + 1)), Fate::not_ours);
   EXPECT_EQ(fate(current, -ENODEV, device(DeviceState::quiesced, ours)), Fate::not_ours);
+  EXPECT_EQ(fate(current, -EMFILE, DeviceInfo{}), Fate::waits);
+  EXPECT_EQ(fate(current, -EPERM, DeviceInfo{}), Fate::waits);
+  EXPECT_EQ(fate(outdated, -EMFILE, DeviceInfo{}), Fate::not_ours);
 }
 
 }  // namespace
