@@ -208,7 +208,7 @@ clean: ## remove build/
 PACKAGES := make ccache g++ liburing-dev libfuse3-dev fuse3 libboost-program-options-dev libexpected-dev libfmt-dev \
   nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev libpugixml-dev libnl-genl-3-dev \
   iproute2 util-linux mount kmod e2fsprogs xfsprogs lvm2 procps nftables fio drbd-utils nbdkit libnbd-bin python3-libnbd qemu-utils \
-  qemu-system-common qemu-system-x86 busybox-static cpio xz-utils shellcheck jq git
+  qemu-system-common qemu-system-x86 busybox-static cpio xz-utils shellcheck jq git mandoc
 # Preferred, not required: older point releases of Debian 12 do not have them.
 COMPILER_PACKAGES := clang-19 libclang-rt-19-dev clang-format-19
 
@@ -272,7 +272,12 @@ format: ## clang-format over the C++ sources
 # Where Pacemaker is installed, its own commands stay.
 FOREIGN = $(shell for p in crm_simulate $(CIB_COMMANDS); do f=$(DESTDIR)$(PREFIX)/sbin/$$p; \
   [ ! -x $$f ] || $$f --version 2>&1 | grep -q Pollux || echo $$p; done)
+MAN_PAGES = $(filter-out $(FOREIGN:%=%.8),$(notdir $(wildcard docs/man/*.[158])) hb_takeover.1)
 DOCUMENTS := $(wildcard README.md LICENSE docs/*.md)
+.PHONY: man
+man: ## man pages in build/man, the HTML manual in build/html
+	@docs/man/build build/man build/html
+
 .PHONY: install
 install: programs ## programs and documents under $(DESTDIR)$(PREFIX) (PREFIX=/usr)
 	@$(MAKE) --no-print-directory install-files
@@ -289,6 +294,13 @@ install-files:
 	install -m 755 ocf-agents/ocf/pollux/* $(DESTDIR)$(PREFIX)/share/pollux/ocf/pollux
 	ln -sfn ../pollux/replicator $(DESTDIR)$(PREFIX)/share/pollux/ocf/linbit/drbd
 	install -m 644 $(DOCUMENTS) $(DESTDIR)$(PREFIX)/share/doc/pollux
+	@docs/man/build build/man
+	install -d $(foreach n,1 5 8,$(DESTDIR)$(PREFIX)/share/man/man$n)
+	$(foreach n,1 5 8,cp -P $(patsubst %,build/man/%,$(filter %.$n,$(MAN_PAGES))) $(DESTDIR)$(PREFIX)/share/man/man$n || exit 1;)
+	install -d $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	install -m 644 packaging/completion/drbdadm packaging/completion/pollux $(DESTDIR)$(PREFIX)/share/bash-completion/completions
+	ln -sfn drbdadm $(DESTDIR)$(PREFIX)/share/bash-completion/completions/drbdsetup
+	ln -sfn drbdadm $(DESTDIR)$(PREFIX)/share/bash-completion/completions/drbdmeta
 
 .PHONY: deb
 deb: programs ## Debian packages in build/deb
@@ -297,5 +309,7 @@ deb: programs ## Debian packages in build/deb
 .PHONY: uninstall
 uninstall: ## take away what install put there
 	rm -f $(patsubst %,$(DESTDIR)$(PREFIX)/sbin/%,$(filter-out $(FOREIGN),$(PROGRAMS)))
+	rm -f $(foreach n,1 5 8,$(patsubst %,$(DESTDIR)$(PREFIX)/share/man/man$n/%,$(filter %.$n,$(MAN_PAGES))))
+	rm -f $(foreach c,drbdadm drbdsetup drbdmeta pollux,$(DESTDIR)$(PREFIX)/share/bash-completion/completions/$c)
 	rm -rf $(DESTDIR)$(PREFIX)/share/doc/pollux $(DESTDIR)$(PREFIX)/share/pollux/resource.d \
 	  $(DESTDIR)$(PREFIX)/share/pollux/ocf $(DESTDIR)$(PREFIX)/lib/ocf/resource.d/pollux
