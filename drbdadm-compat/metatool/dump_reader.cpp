@@ -2,7 +2,9 @@
 
 #include <fmt/core.h>
 
+#include <cerrno>
 #include <charconv>
+#include <cstring>
 
 namespace replicator::metatool {
 namespace {
@@ -30,7 +32,13 @@ int DumpReader::character() {
     buffer_.resize(buffer_bytes);
     buffer_.resize(std::fread(buffer_.data(), 1, buffer_bytes, file_));
     at_ = 0;
-    if (buffer_.empty()) return end_of_file;
+    if (buffer_.empty()) {
+      // Not an end: what is missing is there, but can't be had.
+      if (std::ferror(file_) != 0 && problem_.empty()) {
+        problem_ = fmt::format("Reading failed in line {}: {}", line_, std::strerror(errno));
+      }
+      return end_of_file;
+    }
   }
   return static_cast<unsigned char>(buffer_[at_++]);
 }

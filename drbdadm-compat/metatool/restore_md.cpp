@@ -1,5 +1,6 @@
 // restore-md and verify-dump. The dump is read twice: once to know that all of it can be restored,
 // once to restore it; nothing is written before the first is done.
+//   E2  a second reading that fails or says something else leaves no meta data
 #include <algorithm>
 #include <memory>
 
@@ -41,12 +42,11 @@ std::string problem_of(Session& session, const Superblock& superblock) {
   return {};
 }
 
-// The whole dump, without writing. `words` of the bitmap.
+// The whole dump, without writing. `words` of the bitmap are in it.
 std::string problem_of_bitmap(DumpReader& reader, const Superblock& superblock,
-                              const MetadataLayout& layout) {
+                              const MetadataLayout& layout, std::uint64_t& words) {
   const std::uint64_t most = layout.bitmap_sectors * sector_bytes / 8;
   const std::uint64_t least = ceil_div(ceil_div(superblock.la_size_sectors, sectors_per_block), 64);
-  std::uint64_t words = 0;
   while (const auto run = reader.next()) {
     if (run->count > most - words) return "the bitmap of the dump is too large for this device";
     words += run->count;
@@ -101,18 +101,52 @@ class BitmapWriter {
   std::size_t filled_ = 0;
 };
 
+// What the first reading found.
+struct Checked {
+  std::optional<Superblock> superblock;
+  std::uint64_t words = 0;  // of the bitmap
+  int code = exit_ok;
+};
+
+Checked check(Session& session, std::FILE* file) {
+  DumpReader reader(file);
+  Checked checked;
+  checked.superblock = reader.head();
+  std::string problem = reader.problem();
+  if (problem.empty()) problem = problem_of(session, *checked.superblock);
+  if (problem.empty()) {
+    const MetadataLayout layout = layout_of(session, checked.superblock->stripes());
+    problem = problem_of_bitmap(reader, *checked.superblock, layout, checked.words);
+  }
+  if (!problem.empty()) checked.code = refuse(session, problem);
+  return checked;
+}
+
+// All words that were found sound, not one more.
+Status write_bitmap(Session& session, const MetadataLayout& layout, std::uint64_t words,
+                    DumpReader& reader) {
+  const Status changed(Fault::malformed, "reading the dump again");
+  BitmapWriter bitmap(session, layout);
+  while (const auto run = reader.next()) {
+    if (run->count > words) return changed;
+    words -= run->count;
+    const Status added = bitmap.add(*run);
+    if (!added.ok()) return added;
+  }
+  if (!reader.problem().empty() || words != 0) return changed;
+  return bitmap.finish();
+}
+
 // The superblock goes first and comes last: interrupted, there are no meta data.
-Status write_all(Session& session, Superblock superblock, DumpReader& reader) {
+Status write_all(Session& session, const Checked& checked, DumpReader& reader) {
+  if (reader.head() != checked.superblock) {
+    return Status(Fault::malformed, "reading the dump again");
+  }
+  Superblock superblock = *checked.superblock;
   const MetadataLayout layout = layout_of(session, superblock.stripes());
   Status status = wipe_superblock(session, layout);
   if (status.ok()) status = initialise_activity_log(session, layout, superblock.stripes());
-  BitmapWriter bitmap(session, layout);
-  while (status.ok()) {
-    const auto run = reader.next();
-    if (!run) break;
-    status = bitmap.add(*run);
-  }
-  if (status.ok()) status = bitmap.finish();
+  if (status.ok()) status = write_bitmap(session, layout, checked.words, reader);
   if (status.ok()) status = session.device.flush();
   if (!status.ok()) return status;
   superblock.magic = md_magic_v08;
@@ -121,24 +155,6 @@ Status write_all(Session& session, Superblock superblock, DumpReader& reader) {
   superblock.al_offset = layout.al_offset;
   superblock.bm_offset = layout.bm_offset;
   return write_superblock(session, superblock, layout);
-}
-
-struct Checked {
-  std::optional<Superblock> superblock;
-  int code = exit_ok;
-};
-
-Checked check(Session& session, std::FILE* file) {
-  DumpReader reader(file);
-  Checked checked{reader.head(), exit_ok};
-  std::string problem = reader.problem();
-  if (problem.empty()) problem = problem_of(session, *checked.superblock);
-  if (problem.empty()) {
-    problem = problem_of_bitmap(reader, *checked.superblock,
-                                layout_of(session, checked.superblock->stripes()));
-  }
-  if (!problem.empty()) checked.code = refuse(session, problem);
-  return checked;
 }
 
 File open_dump(Session& session) {
@@ -181,16 +197,15 @@ int restore_md(Session& session) {
   }
   session.console.err("reinitializing\n");
   DumpReader again(file.get());
-  const std::optional<Superblock> superblock = again.head();
-  const Status written = superblock ? write_all(session, *superblock, again)
-                                    : Status(Fault::malformed, "reading the dump again");
-  if (!written.ok() || !again.problem().empty()) {
-    if (!written.ok()) report(session, written);
+  const Status written = write_all(session, checked, again);
+  if (!written.ok()) {
+    if (again.problem().empty()) report(session, written);
     else session.console.err("{}\n", again.problem());
     session.console.err("Writing failed\n");
     return exit_failed;
   }
-  if (superblock->flags == 0 && superblock->generations.current != uuid_just_created) {
+  const Superblock& superblock = *checked.superblock;
+  if (superblock.flags == 0 && superblock.generations.current != uuid_just_created) {
     session.console.err(
         "The dump has no flags, as DRBD's tool before 9.33 writes it: the disk is Inconsistent "
         "now.\n"

@@ -101,6 +101,15 @@ TEST(DumpReader, NamesWhatIsWrongAndWhere) {
     EXPECT_EQ(read(text).problem, problem);
 }
 
+TEST(DumpReader, AReadErrorIsNotAnEnd) {
+  std::FILE* file = std::fopen("/", "re");
+  ASSERT_NE(file, nullptr);
+  DumpReader reader(file);
+  EXPECT_FALSE(reader.head());
+  EXPECT_EQ(reader.problem(), "Reading failed in line 1: Is a directory");
+  std::fclose(file);
+}
+
 TEST(DumpReader, AnyBytesAreADumpOrAnError) {
   unsigned broken = 0;
   for (unsigned seed = 0; seed < 2000; ++seed) {
