@@ -138,7 +138,7 @@ class HelperProcess final : public io::Helper, io::Backend {
       ::kill(-run.pid, SIGKILL);
       ::waitpid(run.pid, nullptr, 0);
     };
-    impl_.run_blocking(op, begin_program);
+    impl_.run_blocking(op, begin_program, BlockingPool::Crew::programs);
   }
 
   static std::int32_t reap(Run& run) {

@@ -48,15 +48,20 @@ struct Timer {
   io::Op* op;
 };
 
-// Helper threads for blocking calls; results come back through an eventfd. All of them are made at
-// once: later there may be no room for one more.
+// Helper threads for blocking calls; results come back through an eventfd. Two crews: calls that
+// may wait for anything, and starts of programs, which no device that stands still holds up: it may
+// be the program that sets it going again. A few threads of each are there from the beginning,
+// because later there may be no room; when all of a crew have something to do, one more is tried.
 class BlockingPool {
  public:
+  enum class Crew : std::uint8_t { calls, programs };
+  static constexpr std::size_t threads_max = 32;  // of a crew
+
   static Result<std::unique_ptr<BlockingPool>> create();
   ~BlockingPool();
   BlockingPool(const BlockingPool&) = delete;
   BlockingPool& operator=(const BlockingPool&) = delete;
-  void add(io::Op& op, std::function<void()> work);
+  void add(io::Op& op, std::function<void()> work, Crew crew);
   [[nodiscard]] int event_fd() const noexcept { return event_fd_; }
   std::vector<io::Op*> take_done();
   [[nodiscard]] std::size_t outstanding() const noexcept { return outstanding_; }
@@ -66,15 +71,21 @@ class BlockingPool {
     io::Op* op;
     std::function<void()> work;
   };
-  explicit BlockingPool(int event_fd) noexcept : event_fd_(event_fd) {}
-  void work_loop();
+  struct Members {
+    BlockingPool* pool = nullptr;
+    std::condition_variable wake;
+    std::deque<Job> jobs;
+    std::size_t busy = 0;
+    std::vector<pthread_t> threads;  // reactor thread only
+  };
+  explicit BlockingPool(int event_fd) noexcept;
+  int one_more(Members& crew);
+  void work_loop(Members& crew);
   int event_fd_;
   std::size_t outstanding_ = 0;  // reactor thread only
   std::mutex mutex_;
-  std::condition_variable wake_;
-  std::deque<Job> jobs_;
+  std::array<Members, 2> crews_;
   std::vector<io::Op*> done_;
-  std::vector<pthread_t> threads_;
   bool stopping_ = false;
 };
 
@@ -112,7 +123,8 @@ struct Reactor::Impl final : io::Backend {
   void poll_readable(io::Op& op, int fd);
   void command(io::Op& op, int fd, std::uint32_t code, std::array<std::uint64_t, 2> content);
   Status start_blocking_threads();
-  void run_blocking(io::Op& op, std::function<void()> work);
+  void run_blocking(io::Op& op, std::function<void()> work,
+                    BlockingPool::Crew crew = BlockingPool::Crew::calls);
   void add_timer(io::Op& op, Instant when);
   void wake_timer(io::Op& op) noexcept;
   void sift_up(std::size_t index) noexcept;

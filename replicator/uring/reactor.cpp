@@ -127,11 +127,11 @@ Status Reactor::Impl::start_blocking_threads() {
   return Status();
 }
 
-void Reactor::Impl::run_blocking(io::Op& op, std::function<void()> work) {
+void Reactor::Impl::run_blocking(io::Op& op, std::function<void()> work, BlockingPool::Crew crew) {
   const Status started = start_blocking_threads();
   ensure(started.ok());
   start(op);
-  blocking->add(op, std::move(work));
+  blocking->add(op, std::move(work), crew);
   watch_blocking();
 }
 

@@ -1,4 +1,5 @@
 // The program that runs handlers, really run: wait status, environment, time limit, cancel.
+#include <fcntl.h>
 #include <gtest/gtest.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -138,6 +139,46 @@ TEST_F(HelperTest, CancelBeforeItIsThereEndsItToo) {
   program("exec sleep 1000");
   EXPECT_EQ(reactor_->run_task(call_and_cancel(reactor_->world(), split_brain(), Duration())),
             -ECANCELED);
+}
+
+Task<void> stand_still(Reactor& reactor, int fd) {
+  std::function<void()> work = [fd] {
+    char byte = 0;
+    EXPECT_EQ(read(fd, &byte, 1), 0);
+  };
+  io::Op op;
+  reactor.run_blocking(op, std::move(work));
+  co_await op;
+}
+
+// What the program said, or nothing when it did not come to that in time.
+Task<std::int32_t> call_beside(Reactor& reactor, int count, int read_end, int write_end) {
+  io::Gate still;
+  for (int i = 0; i < count; ++i)
+    still.start(stand_still(reactor, read_end));
+  const io::HelperCall what = split_brain();
+  io::Op op;
+  reactor.world().helper.run(op, what);
+  io::Clock& clock = reactor.world().clock;
+  const Instant until = clock.now() + Duration::seconds(10);
+  while (op.in_flight() && clock.now() < until) {
+    io::Op pause;
+    clock.sleep(pause, Duration::milliseconds(5));
+    co_await pause;
+  }
+  const bool in_time = !op.in_flight();
+  close(write_end);
+  co_await still.close();
+  const std::int32_t status = co_await op;
+  co_return in_time ? status : -ETIMEDOUT;
+}
+
+TEST_F(HelperTest, StartsWhateverStandsStill) {
+  program("exit 3");
+  int ends[2];
+  ASSERT_EQ(pipe2(ends, O_CLOEXEC), 0);
+  EXPECT_EQ(reactor_->run_task(call_beside(*reactor_, 50, ends[0], ends[1])), 3 << 8);
+  close(ends[0]);
 }
 
 }  // namespace

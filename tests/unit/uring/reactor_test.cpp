@@ -299,5 +299,45 @@ TEST_F(ReactorTest, blocking_work_runs_beside_the_loop) {
   EXPECT_EQ(reactor_->run_task(blocking_answer(*reactor_)), 42);
 }
 
+Task<void> stand_still(Reactor& reactor, int fd) {
+  std::function<void()> work = [fd] {
+    char byte = 0;
+    EXPECT_EQ(read(fd, &byte, 1), 0);
+  };
+  io::Op op;
+  reactor.run_blocking(op, std::move(work));
+  co_await op;
+}
+
+// Whether another call got through before they did.
+Task<bool> others_get_on(Reactor& reactor, int count, int read_end, int write_end) {
+  io::Gate still;
+  for (int i = 0; i < count; ++i)
+    still.start(stand_still(reactor, read_end));
+  bool through = false;
+  std::function<void()> work = [&through] { through = true; };
+  io::Op op;
+  reactor.run_blocking(op, std::move(work));
+  io::Clock& clock = reactor.world().clock;
+  const Instant until = clock.now() + Duration::seconds(5);
+  while (op.in_flight() && clock.now() < until) {
+    io::Op pause;
+    clock.sleep(pause, Duration::milliseconds(5));
+    co_await pause;
+  }
+  const bool answer = !op.in_flight() && through;
+  close(write_end);
+  co_await still.close();
+  co_await op;
+  co_return answer;
+}
+
+TEST_F(ReactorTest, calls_that_stand_still_do_not_hold_up_others) {
+  int ends[2];
+  ASSERT_EQ(pipe(ends), 0);
+  EXPECT_TRUE(reactor_->run_task(others_get_on(*reactor_, 20, ends[0], ends[1])));
+  close(ends[0]);
+}
+
 }  // namespace
 }  // namespace replicator::uring
