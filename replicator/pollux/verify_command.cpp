@@ -54,7 +54,13 @@ bool parse(std::span<const std::string> arguments, Call& call) {
   return !call.resource.empty();
 }
 
-// The daemon's refusal in its own words, or nothing.
+// In the daemon's own words.
+std::string refusal(const control::Reply& reply) {
+  if (!reply.info.empty()) return reply.info.front();
+  return std::string(control::code_text(reply.code));
+}
+
+// The daemon's refusal, or nothing.
 std::optional<std::string> ask(const Call& call, const char* command, std::uint32_t minor) {
   control::Request request;
   request.command = command;
@@ -62,22 +68,30 @@ std::optional<std::string> ask(const Call& call, const char* command, std::uint3
   const Result<control::Reply> reply = call.client.call(request, deadline_ms);
   if (!reply) return std::string("the daemon does not answer");
   if (control::is_success(reply->code)) return std::nullopt;
-  if (!reply->info.empty()) return reply->info.front();
-  return std::string(control::code_text(reply->code));
+  return refusal(*reply);
 }
 
-Result<ResourceStatus> look(const Call& call) {
+struct Look {
+  std::optional<ResourceStatus> status;
+  std::string problem;  // when there is none
+};
+
+Look look(const Call& call) {
   control::Request request;
   request.command = "status";
   request.object = call.resource;
   const Result<control::Reply> reply = call.client.call(request, deadline_ms);
-  if (!reply) return tl::unexpected<Status>(reply.error());
-  Result<std::vector<ResourceStatus>> all = control::decode_status(reply->data);
-  if (!all) return tl::unexpected<Status>(all.error());
-  for (ResourceStatus& one : *all) {
-    if (one.name == call.resource) return std::move(one);
+  if (!reply) return {std::nullopt, "the daemon does not answer"};
+  if (reply->code == control::err_resource_unknown || reply->code == control::err_minor_invalid) {
+    return {std::nullopt, "no such resource is running here: drbdadm up " + call.resource};
   }
-  return tl::unexpected<Status>(Status(Fault::not_found, "no such resource"));
+  if (!control::is_success(reply->code)) return {std::nullopt, refusal(*reply)};
+  Result<std::vector<ResourceStatus>> all = control::decode_status(reply->data);
+  if (!all) return {std::nullopt, "the daemon's answer is not understood"};
+  for (ResourceStatus& one : *all) {
+    if (one.name == call.resource) return {std::move(one), {}};
+  }
+  return {std::nullopt, call.resource + " is not a resource's name"};
 }
 
 void pause(const Call& call) {
@@ -88,10 +102,10 @@ void pause(const Call& call) {
 // Waits until the volume is Connected again and has no more to do; the problem, or nothing.
 std::optional<std::string> wait_quiet(const Call& call, std::uint32_t number, VolumeStatus& last) {
   for (;;) {
-    const Result<ResourceStatus> now = look(call);
-    if (!now) return std::string("the daemon does not answer any more");
+    const Look now = look(call);
+    if (!now.status) return now.problem;
     const VolumeStatus* volume = nullptr;
-    for (const VolumeStatus& each : now->volumes) {
+    for (const VolumeStatus& each : now.status->volumes) {
       if (each.volume == number) volume = &each;
     }
     if (volume == nullptr) return std::string("the volume is gone");
@@ -134,13 +148,10 @@ int run_verify(std::span<const std::string> arguments, std::FILE* out, std::FILE
     std::fputs(verify_usage, err);
     return wrong_usage;
   }
-  const Result<ResourceStatus> status = look(call);
-  if (!status && status.error().fault() == Fault::not_found) {
-    return complain(call, "no such resource is running here: drbdadm up " + call.resource);
-  }
-  if (!status) return complain(call, "the daemon does not answer");
+  const Look found = look(call);
+  if (!found.status) return complain(call, found.problem);
   int worst = 0;
-  for (const VolumeStatus& volume : status->volumes) {
+  for (const VolumeStatus& volume : found.status->volumes) {
     const int code = verify_volume(call, volume);
     if (code > worst) worst = code;
     if (code == not_done) break;
