@@ -9,6 +9,7 @@
 #include "daemon/daemon.hpp"
 #include "daemon/replies.hpp"
 #include "daemon/tls_files.hpp"
+#include "daemon/turn.hpp"
 
 namespace replicator {
 
@@ -69,7 +70,7 @@ Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
     co_return co_await wait_for(request, caller);
   }
   if (command == "detach" && flag(request, "force")) force_disk_off(request);
-  co_return co_await in_turn(request);
+  co_return co_await in_turn(request, caller);
 }
 
 // At once: a command that has the turn may be waiting for this disk.
@@ -85,13 +86,19 @@ std::shared_ptr<Daemon::Entry> Daemon::subject(const Request& request) {
 }
 
 // Commands that change something. While one waited, another may have removed or replaced its
-// object.
-Task<Reply> Daemon::in_turn(const Request& request) {
+// object, and whoever wanted it may have gone: nobody reckons with it any more.
+Task<Reply> Daemon::in_turn(const Request& request, io::Stream& caller) {
+  io::Clock& clock = reactor_.world().clock;
   for (;;) {
     const std::shared_ptr<Entry> entry = subject(request);
     if (!entry) co_return co_await carry_out(request);
-    io::Semaphore::Take turn(entry->turn, 1);
-    co_await turn;
+    Turn turn(entry->turn);
+    const bool mine = co_await turn.wait(clock, caller);
+    if (!mine) {
+      log::info("{} {}: not carried out, its caller went before its turn came", request.command,
+                request.object);
+      co_return answer(control::err_invalid_request, "nobody waits for this any more");
+    }
     if (subject(request) == entry) co_return co_await carry_out(request);
   }
 }

@@ -97,7 +97,7 @@ class Daemon final : public control::CommandHandler {
   Entry* find_by_addresses(const std::vector<std::string>& arguments);
 
   Task<Reply> dispatch(Request request, io::Stream& caller);
-  Task<Reply> in_turn(const Request& request);
+  Task<Reply> in_turn(const Request& request, io::Stream& caller);
   Task<Reply> carry_out(const Request& request);
   Reply new_resource(const Request& request);
   Task<Reply> new_minor(const Request& request);
