@@ -5,6 +5,7 @@
 
 #include "base/log.hpp"
 #include "control/option_table.hpp"
+#include "control/resource_name.hpp"
 #include "control/status_json.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/replies.hpp"
@@ -127,7 +128,9 @@ Task<Reply> Daemon::carry_out(const Request& request) {
 }
 
 Reply Daemon::new_resource(const Request& request) {
-  if (request.object.empty()) return malformed("a resource name is needed");
+  if (!control::is_resource_name(request.object)) {
+    return malformed("a resource's name has 1 to 127 bytes, no '/' and no '.' in front");
+  }
   if (stop_requested_) return answer(control::err_invalid_request, "the daemon is stopping");
   if (find_resource(request.object) != nullptr) {
     return answer(control::err_minor_or_volume_exists, "resource exists already");
