@@ -181,31 +181,37 @@ Task<void> Daemon::open_devices(Entry& entry, Reply& reply) {
   }
 }
 
-// … and closed before a demotion, all or none.
+// … and closed before a demotion, all or none. A device that is opened again is another one to
+// those who waited for it, and may not come back: all are asked before the first is closed.
 Task<Daemon::Reply> Daemon::close_devices(Entry& entry) {
-  // Asked first: the kernel devices need not go and come back for nothing.
   Reply reply = nbd_users(entry);
   if (reply.code != 0) co_return reply;
-  std::vector<shim::KernelDevice*> closed;
+  std::vector<shim::KernelDevice*> open;
   for (auto& [number, exports] : entry.exports) {
-    if (!exports.device || !exports.device->promoted()) continue;
-    const Status status = co_await exports.device->demote();
-    if (status.ok()) {
-      closed.push_back(exports.device.get());
-      continue;
-    }
+    if (exports.device && exports.device->promoted()) open.push_back(exports.device.get());
+  }
+  if (open.size() > 1) {
+    for (shim::KernelDevice* device : open)
+      co_await tell_users(*device, reply);
+    if (reply.code != 0) co_return reply;
+  }
+  for (shim::KernelDevice* device : open) {
+    const Status closed = co_await device->demote();
+    if (closed.ok()) continue;
     reply.code = control::ss_device_in_use;
-    const std::vector<shim::DeviceUser> users = co_await exports.device->users();
-    for (const shim::DeviceUser& user : users)
-      reply.info.push_back(shim::text(user));
+    co_await tell_users(*device, reply);
+    co_await open_devices(entry, reply);
     break;
   }
-  if (reply.code == 0) co_return reply;
-  for (shim::KernelDevice* device : closed) {
-    const Status again = co_await device->promote();
-    static_cast<void>(again);
-  }
   co_return reply;
+}
+
+Task<void> Daemon::tell_users(shim::KernelDevice& device, Reply& reply) {
+  const std::vector<shim::DeviceUser> users = co_await device.users();
+  for (const shim::DeviceUser& user : users) {
+    reply.code = control::ss_device_in_use;
+    reply.info.push_back(shim::text(user));
+  }
 }
 
 // Asked by the engine, in the middle of anything: a command that is under way comes first.

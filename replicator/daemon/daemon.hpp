@@ -152,6 +152,7 @@ class Daemon final : public control::CommandHandler {
   Task<void> open_devices(Entry& entry, Reply& reply);
   // Code device_in_use and who it is, when a device is open.
   Task<Reply> close_devices(Entry& entry);
+  static Task<void> tell_users(shim::KernelDevice& device, Reply& reply);
   Task<bool> release_devices(Entry& entry);
   static Reply nbd_users(Entry& entry);
   Task<void> remove_exports(Exports& exports);
