@@ -1,5 +1,4 @@
 // polluxd: the replicator daemon of one node.
-#include <fcntl.h>
 #include <signal.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -7,6 +6,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <charconv>
 #include <cstdio>
 #include <cstdlib>
@@ -18,6 +18,7 @@
 
 #include "base/log.hpp"
 #include "control/status_json.hpp"
+#include "daemon/background.hpp"
 #include "daemon/daemon.hpp"
 #include "daemon/json_lines.hpp"
 #include "daemon/process.hpp"
@@ -155,29 +156,14 @@ void to_file(void* context, log::Level level, std::string_view line) {
   std::fflush(file);
 }
 
-// The parent stays until the child says that it serves (or fails), so that its exit code means
-// something.
-int start_in_background() {
-  int ready[2];
-  if (pipe(ready) != 0) return -1;
-  const pid_t child = fork();
-  if (child < 0) return -1;
-  if (child > 0) {
-    close(ready[1]);
-    char result = 1;
-    if (read(ready[0], &result, 1) != 1) result = 1;
-    _exit(result);
+// Of the background, and of a successor, the current directory is another one.
+void make_paths_absolute(std::vector<std::string>& words) {
+  constexpr std::array<std::string_view, 4> options{"--log-file", "--usermode-helper",
+                                                    "--undo-directory", "--generations-directory"};
+  for (std::size_t i = 1; i < words.size(); ++i) {
+    const bool is_path = std::find(options.begin(), options.end(), words[i - 1]) != options.end();
+    if (is_path && words[i] != "disabled") words[i] = absolute_path(words[i]);
   }
-  close(ready[0]);
-  setsid();
-  return ready[1];
-}
-
-void detach_from_terminal() {
-  const int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-  if (null < 0) return;
-  for (const int fd : {0, 1, 2})
-    dup2(null, fd);
 }
 
 // Before there is anything in this process that a fork would have to copy.
@@ -285,7 +271,9 @@ int main(int count, char** words) {
     std::fputs(usage, stderr);
     return 20;
   }
-  if (!parse(std::vector<std::string>(words + 1, words + count), arguments)) {
+  std::vector<std::string> all(words, words + count);
+  make_paths_absolute(all);
+  if (!parse({all.begin() + 1, all.end()}, arguments)) {
     std::fputs(usage, stderr);
     return 20;
   }
@@ -298,7 +286,15 @@ int main(int count, char** words) {
   // In the background it was not a service manager who started it.
   if (!arguments.background) arguments.manager = manager;
   // A successor is in the background already.
-  if (arguments.background && !is_successor()) ready = start_in_background();
+  if (arguments.background && !is_successor()) {
+    const Result<int> gone = go_to_background();
+    if (!gone) {
+      std::fprintf(stderr, "polluxd: cannot go to the background: %s: %s\n", gone.error().where(),
+                   std::strerror(gone.error().error_number()));
+      return 20;
+    }
+    ready = *gone;
+  }
   shim::keeper::Client keeper(find_keeper(arguments.kernel_devices));
   std::FILE* file = nullptr;
   SystemLog system_log;
@@ -325,6 +321,5 @@ int main(int count, char** words) {
   RecentLines recent(sink, context);
   recent.take_over();
   if (arguments.verbose) log::set_level(log::Level::debug);
-  return serve(arguments, {std::vector<std::string>(words, words + count), ready, recent,
-                           arguments.json_log ? &json_lines : nullptr, keeper});
+  return serve(arguments, {all, ready, recent, arguments.json_log ? &json_lines : nullptr, keeper});
 }
