@@ -1,27 +1,54 @@
 #include "control/server.hpp"
 
 #include <array>
-#include <cerrno>
 #include <utility>
 
-#include "base/log.hpp"
+#include "io/send_within.hpp"
 
 namespace replicator::control {
 
 namespace {
 
-constexpr std::uint32_t clients_max = 64;
 constexpr Duration request_patience = Duration::seconds(5);
 constexpr Duration reply_patience = Duration::seconds(5);
-constexpr Duration accept_pause = Duration::milliseconds(100);
+
+Reply refused(std::int32_t code, const char* why) {
+  Reply reply;
+  reply.code = code;
+  reply.info.emplace_back(why);
+  return reply;
+}
 
 }  // namespace
+
+// One of the places of commands that may wait, until the command has ended.
+class Server::Waiting {
+ public:
+  Waiting(Server& server, bool waits) noexcept : server_(server), waits_(waits) {
+    if (waits_) ++server_.waiting_;
+  }
+  Waiting(const Waiting&) = delete;
+  Waiting& operator=(const Waiting&) = delete;
+  ~Waiting() {
+    if (waits_) --server_.waiting_;
+  }
+
+ private:
+  Server& server_;
+  bool waits_;
+};
+
+bool CommandHandler::may_wait(const Request& /*request*/) const { return false; }
 
 bool CommandHandler::streams(const Request& /*request*/) const { return false; }
 
 Task<void> CommandHandler::stream(Request /*request*/, io::Stream& /*caller*/) { co_return; }
 
-Server::Server(io::World& world, CommandHandler& handler) : world_(world), handler_(handler) {}
+Server::Server(io::World& world, CommandHandler& handler)
+    : world_(world),
+      handler_(handler),
+      clients_(world, "control socket", clients_max,
+               [this](std::unique_ptr<io::Stream> stream) { return serve(std::move(stream)); }) {}
 
 Status Server::listen(const std::string& path) {
   const Status claimed = claim(path);
@@ -29,60 +56,19 @@ Status Server::listen(const std::string& path) {
   return claimed;
 }
 
-Status Server::claim(const std::string& path) {
-  Result<std::unique_ptr<io::Listener>> listening =
-      world_.network.listen(io::unix_address(path), io::SocketOptions());
-  if (!listening) return listening.error();
-  listener_ = std::move(*listening);
-  return Status();
-}
+Status Server::claim(const std::string& path) { return clients_.claim(io::unix_address(path)); }
 
-void Server::serve_clients() { tasks_.start(accept_loop()); }
+void Server::serve_clients() { clients_.start(); }
 
-void Server::close_door() noexcept {
-  stopping_ = true;
-  if (listener_) listener_->close();
-  world_.clock.wake(pause_);
-}
+void Server::close_door() noexcept { clients_.close(); }
 
-Task<void> Server::stop() {
-  close_door();
-  co_await tasks_.close();
-  listener_.reset();
-}
-
-Task<void> Server::accept_loop() {
-  while (!stopping_) {
-    std::unique_ptr<io::Stream> stream;
-    io::Op op;
-    listener_->accept(op, stream, Duration::forever());
-    const std::int32_t result = co_await op;
-    if (stopping_ || result == -ECANCELED) co_return;
-    if (result == 0) {
-      admit(std::move(stream));
-      continue;
-    }
-    // Most likely out of descriptors: somebody has to give one back first.
-    log::warning("control socket: cannot accept a client: errno={}", -result);
-    world_.clock.sleep(pause_, accept_pause);
-    co_await pause_;
-  }
-}
-
-void Server::admit(std::unique_ptr<io::Stream> stream) {
-  if (clients_ < clients_max) {
-    tasks_.start(serve(std::move(stream)));
-    return;
-  }
-  log::warning("control socket: more than {} clients, refused one", clients_max);
-}
+Task<void> Server::stop() { return clients_.stop(); }
 
 // One request per connection is the rule; a client that stays may send more.
 Task<void> Server::serve(std::unique_ptr<io::Stream> stream) {
-  ++clients_;
   std::string pending;
   bool more = true;
-  while (more && !stopping_) {
+  while (more && !clients_.closed()) {
     const bool whole = co_await receive_line(*stream, pending);
     if (!whole) break;
     const std::size_t end = pending.find('\n') + 1;
@@ -90,7 +76,6 @@ Task<void> Server::serve(std::unique_ptr<io::Stream> stream) {
     pending.erase(0, end);
     more = co_await answer(*stream, line);
   }
-  --clients_;
 }
 
 // Up to a whole line in `pending`. The deadline is that of the line: one byte now and then does not
@@ -112,33 +97,41 @@ Task<bool> Server::receive_line(io::Stream& stream, std::string& pending) {
   co_return true;
 }
 
+// Whether the conversation goes on.
 Task<bool> Server::answer(io::Stream& stream, const std::string& line) {
-  Reply reply;
-  bool streams = false;
-  Result<Request> request = decode_request(line);
+  const Result<Request> request = decode_request(line);
+  Reply no;
   if (stream.peer_user() != 0) {
-    reply.code = err_permission;
-    reply.info.emplace_back("only root may administer replication");
+    no = refused(err_permission, "only root may administer replication");
   } else if (!request) {
-    reply.code = err_invalid_request;
-    reply.info.emplace_back(request.error().where());
+    no = refused(err_invalid_request, request.error().where());
+  } else if (handler_.may_wait(*request) && waiting_ >= waiting_max) {
+    no = refused(err_invalid_request, "too many commands are waiting already; end some of them");
   } else {
-    Request taken = *request;
-    Reply answered = co_await handler_.handle(std::move(taken), stream);
-    reply = std::move(answered);
-    streams = is_success(reply.code) && handler_.streams(*request);
+    const Request& taken = *request;
+    co_return co_await carry_out(stream, taken);
   }
+  co_return co_await send(stream, no);
+}
+
+Task<bool> Server::carry_out(io::Stream& stream, const Request& request) {
+  const Waiting waiting(*this, handler_.may_wait(request));
+  Request taken = request;
+  const Reply reply = co_await handler_.handle(std::move(taken), stream);
+  const bool streams = is_success(reply.code) && handler_.streams(request);
+  const bool sent = co_await send(stream, reply);
+  if (!sent || !streams) co_return sent;
+  taken = request;
+  co_await handler_.stream(std::move(taken), stream);
+  co_return false;
+}
+
+Task<bool> Server::send(io::Stream& stream, const Reply& reply) {
   const std::string text = encode(reply);
   const io::IoSlice slice{reinterpret_cast<const std::byte*>(text.data()), text.size()};
   const std::span<const io::IoSlice> slices(&slice, 1);
-  io::Op op;
-  stream.send(op, slices, reply_patience);
-  const std::int32_t sent = co_await op;
-  if (sent >= 0 && streams) {
-    Request taken = std::move(*request);
-    co_await handler_.stream(std::move(taken), stream);
-  }
-  co_return sent >= 0 && !streams;
+  const std::int32_t sent = co_await io::send_within(world_.clock, stream, slices, reply_patience);
+  co_return sent >= 0;
 }
 
 }  // namespace replicator::control

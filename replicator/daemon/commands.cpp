@@ -1,6 +1,10 @@
 // The commands of the control socket (control/messages.hpp), each as one small function: find the
 // object, parse the options, ask the engine, answer with DRBD's code.
 #include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <string_view>
 #include <utility>
 
 #include "base/log.hpp"
@@ -72,6 +76,16 @@ Task<Reply> Daemon::dispatch(Request request, io::Stream& caller) {
   }
   if (command == "detach" && flag(request, "force")) force_disk_off(request);
   co_return co_await in_turn(request, caller);
+}
+
+// Whatever takes a turn, or waits for a state, or stays as a stream of events. Not what sets others
+// going again.
+bool Daemon::may_wait(const Request& request) const {
+  constexpr std::array<std::string_view, 12> at_once{
+      "ping",    "shutdown",      "status",       "show",       "get-gi",    "report",
+      "explain", "marked-ranges", "new-resource", "suspend-io", "resume-io", "upgrade-report"};
+  if (request.command == "detach" && flag(request, "force")) return false;
+  return std::find(at_once.begin(), at_once.end(), request.command) == at_once.end();
 }
 
 // At once: a command that has the turn may be waiting for this disk.

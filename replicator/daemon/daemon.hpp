@@ -57,6 +57,7 @@ class Daemon final : public control::CommandHandler {
   // Everything down in order; nothing answered is lost.
   Task<void> stop();
   Task<control::Reply> handle(control::Request request, io::Stream& caller) override;
+  [[nodiscard]] bool may_wait(const control::Request& request) const override;
   [[nodiscard]] bool streams(const control::Request& request) const override;
   Task<void> stream(control::Request request, io::Stream& caller) override;
   [[nodiscard]] bool stop_requested() const noexcept { return stop_requested_; }

@@ -3,11 +3,10 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <cerrno>
 #include <span>
 #include <utility>
 
-#include "base/log.hpp"
+#include "io/send_within.hpp"
 
 namespace replicator {
 
@@ -15,7 +14,6 @@ namespace {
 
 constexpr Duration request_patience = Duration::seconds(5);
 constexpr Duration answer_patience = Duration::seconds(10);
-constexpr Duration accept_pause = Duration::milliseconds(100);
 constexpr Duration freshness = Duration::seconds(1);
 constexpr std::string_view end_of_head = "\r\n\r\n";
 constexpr int too_large = 431;
@@ -67,43 +65,21 @@ HttpAnswer judge_http(std::string_view head) noexcept {
   return answer;
 }
 
+MetricsServer::MetricsServer(io::World& world, std::function<std::string()> text)
+    : world_(world),
+      text_(std::move(text)),
+      clients_(world, "metrics", clients_max,
+               [this](std::unique_ptr<io::Stream> stream) { return serve(std::move(stream)); }) {}
+
 Status MetricsServer::listen(const io::Address& address) {
-  Result<std::unique_ptr<io::Listener>> listening =
-      world_.network.listen(address, io::SocketOptions());
-  if (!listening) return listening.error();
-  listener_ = std::move(*listening);
-  tasks_.start(accept_loop());
-  return Status();
+  const Status claimed = clients_.claim(address);
+  if (claimed.ok()) clients_.start();
+  return claimed;
 }
 
-Task<void> MetricsServer::stop() {
-  stopping_ = true;
-  if (listener_) listener_->close();
-  world_.clock.wake(pause_);
-  co_await tasks_.close();
-  listener_.reset();
-}
-
-Task<void> MetricsServer::accept_loop() {
-  while (!stopping_) {
-    std::unique_ptr<io::Stream> stream;
-    io::Op op;
-    listener_->accept(op, stream, Duration::forever());
-    const std::int32_t result = co_await op;
-    if (stopping_ || result == -ECANCELED) co_return;
-    if (result == 0) {
-      // One too many is hung up on; it comes again.
-      if (clients_ < clients_max) tasks_.start(serve(std::move(stream)));
-      continue;
-    }
-    log::warning("metrics: cannot accept a client: errno={}", -result);
-    world_.clock.sleep(pause_, accept_pause);
-    co_await pause_;
-  }
-}
+Task<void> MetricsServer::stop() { return clients_.stop(); }
 
 Task<void> MetricsServer::serve(std::unique_ptr<io::Stream> stream) {
-  ++clients_;
   std::string head;
   const bool whole = co_await receive_head(*stream, head);
   HttpAnswer answer;
@@ -117,13 +93,11 @@ Task<void> MetricsServer::serve(std::unique_ptr<io::Stream> stream) {
     const std::string first = head_of(answer, body->size());
     const std::array<io::IoSlice, 2> both{slice_of(first), slice_of(*body)};
     const std::span<const io::IoSlice> slices(both.data(), answer.body ? 2 : 1);
-    io::Op op;
-    stream->send(op, slices, answer_patience);
-    const std::int32_t sent = co_await op;
+    const std::int32_t sent =
+        co_await io::send_within(world_.clock, *stream, slices, answer_patience);
     static_cast<void>(sent);
   }
   stream->shutdown();
-  --clients_;
 }
 
 std::shared_ptr<const std::string> MetricsServer::metrics() {
@@ -141,7 +115,7 @@ Task<bool> MetricsServer::receive_head(io::Stream& stream, std::string& head) {
   const Bytes into(chunk);
   while (head.find(end_of_head) == std::string::npos) {
     const Instant now = world_.clock.now();
-    if (head.size() >= head_bytes_max || now >= until || stopping_) co_return false;
+    if (head.size() >= head_bytes_max || now >= until || clients_.closed()) co_return false;
     const Duration left = until - now;
     io::Op op;
     stream.receive(op, into, left);

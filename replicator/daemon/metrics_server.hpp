@@ -11,8 +11,8 @@
 #include <string>
 #include <string_view>
 
+#include "io/acceptor.hpp"
 #include "io/io.hpp"
-#include "io/sync.hpp"
 #include "io/task.hpp"
 
 namespace replicator {
@@ -31,14 +31,12 @@ class MetricsServer {
   static constexpr std::size_t head_bytes_max = 8192;
 
   // `text` makes what is served.
-  MetricsServer(io::World& world, std::function<std::string()> text)
-      : world_(world), text_(std::move(text)) {}
+  MetricsServer(io::World& world, std::function<std::string()> text);
 
   Status listen(const io::Address& address);
   Task<void> stop();
 
  private:
-  Task<void> accept_loop();
   Task<void> serve(std::unique_ptr<io::Stream> stream);
   Task<bool> receive_head(io::Stream& stream, std::string& head);
   std::shared_ptr<const std::string> metrics();
@@ -47,11 +45,7 @@ class MetricsServer {
   std::function<std::string()> text_;
   std::shared_ptr<const std::string> latest_;
   Instant made_;
-  std::unique_ptr<io::Listener> listener_;
-  std::uint32_t clients_ = 0;
-  bool stopping_ = false;
-  io::Op pause_;
-  io::Gate tasks_;  // last: its frames refer to everything above
+  io::Acceptor clients_;  // last: its frames refer to everything above
 };
 
 }  // namespace replicator

@@ -1,9 +1,7 @@
 #include "frontend/nbd/server.hpp"
 
-#include <cerrno>
 #include <utility>
 
-#include "base/log.hpp"
 #include "io/address.hpp"
 
 namespace replicator {
@@ -20,49 +18,20 @@ NbdServer::NbdServer(io::World& world, io::BufferPool& pool, io::BlockDevice& de
       device_(device),
       export_name_(std::move(export_name)),
       limits_(limits),
-      share_(pool) {}
+      share_(pool),
+      clients_(
+          world, "nbd " + export_name_, limits.connections,
+          [this](std::unique_ptr<io::Stream> stream) { return serve_client(std::move(stream)); }) {}
 
 Status NbdServer::listen(std::string_view path) {
-  ensure(listener_ == nullptr);
   io::SocketOptions options;
   options.send_buffer_bytes = send_buffer_bytes;
-  Result<std::unique_ptr<io::Listener>> listener =
-      world_.network.listen(io::unix_address(path), options);
-  if (!listener) return listener.error();
-  listener_ = std::move(*listener);
-  helpers_.start(accept_clients());
-  return {};
+  const Status claimed = clients_.claim(io::unix_address(path), options);
+  if (claimed.ok()) clients_.start();
+  return claimed;
 }
 
-Task<void> NbdServer::accept_clients() {
-  for (;;) {
-    std::unique_ptr<io::Stream> stream;
-    io::Op op;
-    listener_->accept(op, stream, Duration::forever());
-    const std::int32_t result = co_await op;
-    if (stopping_) co_return;
-    if (result == 0) {
-      serve(std::move(stream));
-      continue;
-    }
-    if (result == -ECANCELED) co_return;
-    // Most likely out of descriptors: somebody has to give one back first.
-    log::warning("nbd {}: cannot accept a client: errno={}", export_name_, -result);
-    world_.clock.sleep(pause_, Duration::milliseconds(100));
-    co_await pause_;
-    if (stopping_) co_return;
-  }
-}
-
-void NbdServer::serve(std::unique_ptr<io::Stream> stream) {
-  if (stopping_) return;
-  if (clients_.count() >= limits_.connections) {
-    log::warning("nbd {}: a client was turned away: {} are connected", export_name_,
-                 limits_.connections);
-    return;
-  }
-  clients_.start(serve_client(std::move(stream)));
-}
+void NbdServer::serve(std::unique_ptr<io::Stream> stream) { clients_.admit(std::move(stream)); }
 
 Task<void> NbdServer::serve_client(std::unique_ptr<io::Stream> stream) {
   const nbd::Environment environment = {world_.clock, pool_,   device_,
@@ -83,20 +52,17 @@ std::vector<std::uint32_t> NbdServer::users() noexcept {
 }
 
 Task<void> NbdServer::stop() {
-  stopping_ = true;
-  if (listener_ != nullptr) listener_->close();
-  world_.clock.wake(pause_);
+  clients_.close();
   for (nbd::Connection* connection = connections_.first(); connection != nullptr;
        connection = connections_.next(*connection)) {
     connection->stop();
   }
   helpers_.start(cut_in_time());
-  Task<void> clients_gone = clients_.close();
+  Task<void> clients_gone = clients_.stop();
   co_await clients_gone;
   world_.clock.wake(grace_);
   Task<void> helpers_gone = helpers_.close();
   co_await helpers_gone;
-  listener_.reset();
 }
 
 Task<void> NbdServer::cut_in_time() {

@@ -11,6 +11,7 @@
 
 #include "base/list.hpp"
 #include "frontend/nbd/connection.hpp"
+#include "io/acceptor.hpp"
 #include "io/block_device.hpp"
 #include "io/buffer_pool.hpp"
 #include "io/io.hpp"
@@ -39,10 +40,9 @@ class NbdServer {
 
   // The processes that hold the device open, each connection once.
   [[nodiscard]] std::vector<std::uint32_t> users() noexcept;
-  [[nodiscard]] std::uint32_t connections() const noexcept { return clients_.count(); }
+  [[nodiscard]] std::uint32_t connections() const noexcept { return clients_.clients(); }
 
  private:
-  Task<void> accept_clients();
   Task<void> serve_client(std::unique_ptr<io::Stream> stream);
   Task<void> cut_in_time();
 
@@ -55,13 +55,10 @@ class NbdServer {
   std::string export_name_;
   nbd::Limits limits_;
   nbd::PayloadShare share_;
-  std::unique_ptr<io::Listener> listener_;
   List<nbd::Connection> connections_;
-  io::Op pause_;  // of accepting, after an error
   io::Op grace_;  // of stopping
-  bool stopping_ = false;
-  io::Gate clients_;
   io::Gate helpers_;
+  io::Acceptor clients_;
 };
 
 }  // namespace replicator

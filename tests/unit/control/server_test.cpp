@@ -16,7 +16,6 @@ namespace replicator::control {
 namespace {
 
 constexpr std::string_view path = "/run/pollux/control.sock";
-constexpr std::size_t clients_max = 64;
 
 // Notes requests; "wait" is held until release() or until its caller is gone.
 class Handler final : public CommandHandler {
@@ -36,6 +35,9 @@ class Handler final : public CommandHandler {
       ++ended;
     }
     co_return reply;
+  }
+  [[nodiscard]] bool may_wait(const Request& request) const override {
+    return request.command == "wait";
   }
   void release() { released_ = true; }
 
@@ -210,18 +212,34 @@ TEST_F(ControlServer, TheDeadlineIsThatOfARequestNotOfTheConversation) {
   }
 }
 
-TEST_F(ControlServer, OneClientTooManyIsTurnedAwayUntilThereIsRoom) {
+TEST_F(ControlServer, WaitingCommandsLeaveRoomForTheOthers) {
   std::vector<Client> waiting;
-  for (std::size_t i = 0; i < clients_max; ++i) {
+  for (std::size_t i = 0; i < Server::waiting_max; ++i) {
     waiting.push_back(dialled());
     ASSERT_TRUE(pair_.run(waiting.back().say(request_line("wait"))));
   }
-  pair_.world.run_for(Duration::seconds(10));
-  ASSERT_EQ(handler_.handled.size(), clients_max);
-  Client late = dialled();
-  EXPECT_TRUE(pair_.run(late.ended()));
+  pair_.world.run_for(Duration::seconds(1));
+  ASSERT_EQ(handler_.handled.size(), Server::waiting_max);
+  Client other = dialled();
+  EXPECT_EQ(ask(other, request_line("wait")).info,
+            std::vector<std::string>{"too many commands are waiting already; end some of them"});
+  EXPECT_EQ(ask(other, request_line("resume-io")).code, ok_code);
   waiting.back().stream.reset();
   pair_.world.run_for(Duration::seconds(1));
+  ASSERT_TRUE(pair_.run(other.say(request_line("wait"))));
+  pair_.world.run_for(Duration::seconds(1));
+  EXPECT_EQ(handler_.handled.size(), Server::waiting_max + 2);
+}
+
+TEST_F(ControlServer, OneClientTooManyIsTurnedAwayUntilThereIsRoom) {
+  std::vector<Client> clients;
+  for (std::size_t i = 0; i < Server::clients_max; ++i)
+    clients.push_back(dialled());
+  Client late = dialled();
+  EXPECT_TRUE(pair_.run(late.ended()));
+  EXPECT_TRUE(clients.front().stream->alive());
+  clients.back().stream.reset();
+  pair_.world.run_for(Duration::milliseconds(100));
   Client later = dialled();
   EXPECT_EQ(ask(later, request_line("ping")).code, ok_code);
 }
