@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -84,6 +85,15 @@ Status point_node(const DeviceNames& names, std::uint64_t device_number) {
     return Status(Fault::io_error, "rename in /dev", error);
   }
   return Status();
+}
+
+void announce(std::uint64_t device_number) noexcept {
+  const std::string path =
+      fmt::format("/sys/dev/block/{}:{}/uevent", major(device_number), minor(device_number));
+  std::FILE* const file = std::fopen(path.c_str(), "we");
+  if (file == nullptr) return;
+  std::fputs("change", file);
+  std::fclose(file);
 }
 
 Status create_links(const DeviceNames& names) {

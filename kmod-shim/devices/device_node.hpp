@@ -34,6 +34,8 @@ inline constexpr std::uint64_t closed_device = 0;  // no driver serves block dev
 // In one step: whoever opens the node sees the old device or the new one.
 Status point_node(const DeviceNames& names, std::uint64_t device_number);
 Status create_links(const DeviceNames& names);
+// udev looks at the device again, now that it has a name (packaging/udev).
+void announce(std::uint64_t device_number) noexcept;
 // Removes what is ours, and folders that became empty.
 void remove_names(const DeviceNames& names) noexcept;
 void remove_disk_link(const DeviceNames& names) noexcept;

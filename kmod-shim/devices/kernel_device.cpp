@@ -42,7 +42,11 @@ Task<Result<std::unique_ptr<KernelDevice>>> KernelDevice::create(
 }
 
 Task<Status> KernelDevice::point_to(std::uint64_t device_number) {
-  const auto work = [this, device_number] { return point_node(names_, device_number); };
+  const auto work = [this, device_number] {
+    const Status pointed = point_node(names_, device_number);
+    if (pointed.ok() && device_number != closed_device) announce(device_number);
+    return pointed;
+  };
   co_return co_await off_thread(reactor_, work);
 }
 
