@@ -153,6 +153,14 @@ std::vector<std::string> mount_points(std::string_view mountinfo, std::uint32_t 
   return found;
 }
 
+bool only_udev(const std::vector<DeviceUser>& users) noexcept {
+  const auto is_udev = [](const DeviceUser& user) {
+    return user.kind == DeviceUser::Kind::process &&
+           (user.name == "(udev-worker)" || user.name == "systemd-udevd" || user.name == "udevd");
+  };
+  return !users.empty() && std::all_of(users.begin(), users.end(), is_udev);
+}
+
 DeviceUser process_user(std::uint32_t pid) {
   return {DeviceUser::Kind::process, command_of(fmt::format("/proc/{}", pid)), pid};
 }

@@ -21,6 +21,9 @@ struct DeviceUser {
 // "held open by dd (pid 4711)", "mounted on /srv", "used by dm-0".
 std::string text(const DeviceUser& user);
 
+// Somebody has it open, and all of them are udev looking at it.
+bool only_udev(const std::vector<DeviceUser>& users) noexcept;
+
 // A process by its number, with the name of its command while it runs.
 DeviceUser process_user(std::uint32_t pid);
 

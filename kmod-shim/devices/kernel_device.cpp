@@ -42,12 +42,24 @@ Task<Result<std::unique_ptr<KernelDevice>>> KernelDevice::create(
 }
 
 Task<Status> KernelDevice::point_to(std::uint64_t device_number) {
-  const auto work = [this, device_number] {
-    const Status pointed = point_node(names_, device_number);
-    if (pointed.ok() && device_number != closed_device) announce(device_number);
-    return pointed;
-  };
+  const auto work = [this, device_number] { return point_node(names_, device_number); };
   co_return co_await off_thread(reactor_, work);
+}
+
+// udev looks at a device that has just appeared, or has got its name, and is gone in a moment: that
+// is no use that a demotion must be refused for.
+Task<std::vector<DeviceUser>> KernelDevice::settled_users() {
+  constexpr Duration pause = Duration::milliseconds(50);
+  constexpr int attempts = 100;
+  std::vector<DeviceUser> found = co_await attachment_->users();
+  for (int i = 0; i < attempts && only_udev(found); ++i) {
+    io::Op wait;
+    reactor_.world().clock.sleep(wait, pause);
+    co_await wait;
+    std::vector<DeviceUser> now = co_await attachment_->users();
+    found = std::move(now);
+  }
+  co_return found;
 }
 
 Task<Status> KernelDevice::promote() {
@@ -57,7 +69,13 @@ Task<Status> KernelDevice::promote() {
   promoted_ = true;
   device_number_ = *number;
   const Status pointed = co_await point_to(device_number_);
-  if (!pointed.ok()) {
+  if (pointed.ok()) {
+    const auto tell = [this] {
+      announce(device_number_);
+      return true;
+    };
+    co_await off_thread(reactor_, tell);
+  } else {
     const Status undone = co_await demote();
     if (!undone.ok()) log::warning("drbd{}: a device without a name stays", names_.minor);
   }
@@ -68,6 +86,7 @@ Task<Status> KernelDevice::promote() {
 // the next moment, and an application that opened our node then would write to a stranger's disk.
 Task<Status> KernelDevice::demote() {
   if (!promoted_) co_return Status();
+  co_await settled_users();
   const Status closed = co_await point_to(closed_device);
   if (!closed.ok()) co_return closed;
   const Status detached = co_await attachment_->detach_if_unused();
@@ -101,7 +120,7 @@ Task<Status> KernelDevice::set_backing_disk(std::string path) {
 Task<std::vector<DeviceUser>> KernelDevice::users() { co_return co_await attachment_->users(); }
 
 Task<bool> KernelDevice::in_use() {
-  const std::vector<DeviceUser> found = co_await attachment_->users();
+  const std::vector<DeviceUser> found = co_await settled_users();
   co_return !found.empty();
 }
 

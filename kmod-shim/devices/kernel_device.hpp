@@ -63,6 +63,7 @@ class KernelDevice {
  private:
   KernelDevice(uring::Reactor& reactor, std::unique_ptr<Attachment> attachment, DeviceNames names);
   Task<Status> point_to(std::uint64_t device_number);
+  Task<std::vector<DeviceUser>> settled_users();
 
   uring::Reactor& reactor_;
   std::unique_ptr<Attachment> attachment_;
