@@ -48,7 +48,7 @@ Task<Status> KernelDevice::point_to(std::uint64_t device_number) {
 
 // udev looks at a device that has just appeared, or has got its name, and is gone in a moment: that
 // is no use that a demotion must be refused for.
-Task<std::vector<DeviceUser>> KernelDevice::settled_users() {
+Task<std::vector<DeviceUser>> KernelDevice::users() {
   constexpr Duration pause = Duration::milliseconds(50);
   constexpr int attempts = 100;
   std::vector<DeviceUser> found = co_await attachment_->users();
@@ -86,7 +86,7 @@ Task<Status> KernelDevice::promote() {
 // the next moment, and an application that opened our node then would write to a stranger's disk.
 Task<Status> KernelDevice::demote() {
   if (!promoted_) co_return Status();
-  co_await settled_users();
+  co_await users();
   const Status closed = co_await point_to(closed_device);
   if (!closed.ok()) co_return closed;
   const Status detached = co_await attachment_->detach_if_unused();
@@ -115,13 +115,6 @@ Task<Status> KernelDevice::set_backing_disk(std::string path) {
     return create_links(names_);
   };
   co_return co_await off_thread(reactor_, work);
-}
-
-Task<std::vector<DeviceUser>> KernelDevice::users() { co_return co_await attachment_->users(); }
-
-Task<bool> KernelDevice::in_use() {
-  const std::vector<DeviceUser> found = co_await settled_users();
-  co_return !found.empty();
 }
 
 Task<void> KernelDevice::remove() {

@@ -49,8 +49,8 @@ class KernelDevice {
   void release() noexcept { attachment_->release(); }
   Task<Status> leave() { return attachment_->leave(); }
 
-  // For status and for messages; the answer may be out of date already.
-  Task<bool> in_use();
+  // For messages; the answer may be out of date already. Gives udev, which looks at each new
+  // device, some seconds to let go of it.
   Task<std::vector<DeviceUser>> users();
 
   // Removes the names and the block device, also when it is open; the last call. Whoever minds asks
@@ -63,7 +63,6 @@ class KernelDevice {
  private:
   KernelDevice(uring::Reactor& reactor, std::unique_ptr<Attachment> attachment, DeviceNames names);
   Task<Status> point_to(std::uint64_t device_number);
-  Task<std::vector<DeviceUser>> settled_users();
 
   uring::Reactor& reactor_;
   std::unique_ptr<Attachment> attachment_;
