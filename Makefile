@@ -52,7 +52,7 @@ LDFLAGS_tsan     := -fsanitize=thread
 LDFLAGS_fuzz     := -fsanitize=address,undefined
 CXXFLAGS := $(CXXFLAGS_COMMON) $(CXXFLAGS_$(PROFILE)) $(EXTRA_CXXFLAGS)
 LDFLAGS  := -pthread -Wl,--as-needed $(LDFLAGS_$(PROFILE))
-LIBS     := -lfmt -lisal -lssl -lcrypto -luring -lfuse3 -lboost_program_options -lblkid -lz -lpugixml -lnl-genl-3 -lnl-3
+LIBS     := -lfmt -lisal -lssl -lcrypto -luring -lfuse3 -lboost_program_options -lblkid -lz -lpugixml -lnl-genl-3 -lnl-3 -lncursesw
 
 CPPFLAGS_FUSE := -I/usr/include/fuse3
 CPPFLAGS_NETLINK := -isystem /usr/include/libnl3
@@ -63,6 +63,7 @@ MAIN_drbdadm   := drbdadm-compat/main/drbdadm.cpp
 MAIN_drbdsetup := drbdadm-compat/main/drbdsetup.cpp
 MAIN_drbdmeta  := drbdadm-compat/main/drbdmeta.cpp
 MAIN_drbd-overview := drbdadm-compat/main/drbd-overview.cpp
+MAIN_drbdmon   := drbdadm-compat/main/drbdmon.cpp
 MAIN_pollux    := replicator/pollux/main.cpp
 MAIN_pollux-had := ha/daemon/main.cpp
 MAIN_cl_status  := ha/cli/main.cpp
@@ -72,7 +73,7 @@ MAIN_hb_takeover := $(MAIN_cl_status)
 MAIN_crm_simulate := ha/crm/main.cpp
 CIB_COMMANDS := cibadmin crm_attribute crm_master attrd_updater crm_node crm_resource crmadmin meatclient stonith_admin
 $(foreach p,$(CIB_COMMANDS),$(eval MAIN_$(p) := ha/cli/tools/main.cpp))
-PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta drbd-overview pollux-had pollux-send-arp cl_status hb_standby hb_takeover crm_simulate $(CIB_COMMANDS),$(if $(wildcard $(MAIN_$(p))),$(p)))
+PROGRAMS := $(foreach p,polluxd pollux drbdadm drbdsetup drbdmeta drbd-overview drbdmon pollux-had pollux-send-arp cl_status hb_standby hb_takeover crm_simulate $(CIB_COMMANDS),$(if $(wildcard $(MAIN_$(p))),$(p)))
 
 SOURCES := $(sort $(shell find replicator kmod-shim drbdadm-compat ha -name '*.cpp' 2>/dev/null))
 LIB_SOURCES := $(filter-out %/main.cpp drbdadm-compat/main/%,$(SOURCES))
@@ -206,7 +207,7 @@ clean: ## remove build/
 -include $(BUILD)/common.d $(BUILD)/precompiled.d $(BUILD)/obj/tests/support/nbd_memory_server.d $(LIB_OBJECTS:.o=.d) $(UNIT_OBJECTS:.o=.d) $(TEST_PROGRAM_SOURCES:%.cpp=$(BUILD)/obj/%.d) $(wildcard $(BUILD)/obj/tests/fuzz/*.d) $(FUZZ_SUPPORT:.o=.d) $(SIM_OBJECTS:.o=.d) $(foreach p,$(PROGRAMS),$(MAIN_$(p):%.cpp=$(BUILD)/obj/%.d))
 
 PACKAGES := make ccache g++ liburing-dev libfuse3-dev fuse3 libboost-program-options-dev libexpected-dev libfmt-dev \
-  nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev libpugixml-dev libnl-genl-3-dev \
+  nlohmann-json3-dev libisal-dev libssl-dev libblkid-dev zlib1g-dev libgtest-dev libpugixml-dev libnl-genl-3-dev libncurses-dev \
   iproute2 util-linux mount kmod e2fsprogs xfsprogs lvm2 procps nftables fio drbd-utils nbdkit libnbd-bin python3-libnbd qemu-utils \
   qemu-system-common qemu-system-x86 busybox-static cpio xz-utils shellcheck jq git mandoc
 # Preferred, not required: older point releases of Debian 12 do not have them.

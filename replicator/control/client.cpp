@@ -22,6 +22,7 @@ class Socket {
   Socket(const Socket&) = delete;
   Socket& operator=(const Socket&) = delete;
   [[nodiscard]] int get() const noexcept { return descriptor_; }
+  [[nodiscard]] int release() noexcept { return std::exchange(descriptor_, -1); }
 
  private:
   int descriptor_;
@@ -132,77 +133,6 @@ Socket open_socket() {
   return Socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
 }
 
-// A stream of lines from the daemon.
-class Follower {
- public:
-  Follower(const Socket& socket, Reply& reply, const Client::LineSink& sink, int poll_descriptor)
-      : socket_(socket), reply_(reply), sink_(sink), asking_(poll_descriptor) {}
-
-  Status run() {
-    while (!ended_) {
-      // Before the reply the daemon does not listen for more.
-      pollfd polls[2] = {{socket_.get(), POLLIN, 0}, {answered_ ? asking_ : -1, POLLIN, 0}};
-      const int ready = ::poll(polls, 2, -1);
-      if (ready < 0 && errno != EINTR) return Status(Fault::io_error, "poll", errno);
-      if (ready <= 0) continue;
-      if (polls[0].revents != 0) {
-        const Status taken = take();
-        if (!taken.ok()) return taken;
-      }
-      if (polls[1].revents != 0) pass_on();
-    }
-    return Status();
-  }
-
- private:
-  Status take() {
-    char buffer[16384];
-    const ssize_t received = ::recv(socket_.get(), buffer, sizeof buffer, 0);
-    if (received < 0 && (errno == EINTR || errno == EAGAIN)) return Status();
-    if (received <= 0) return Status(Fault::closed, "daemon", received < 0 ? errno : 0);
-    pending_.append(buffer, static_cast<std::size_t>(received));
-    std::size_t start = 0;
-    for (std::size_t end = 0; !ended_; start = end + 1) {
-      end = pending_.find('\n', start);
-      if (end == std::string::npos) break;
-      const Status read = line(std::string_view(pending_).substr(start, end - start));
-      if (!read.ok()) return read;
-    }
-    pending_.erase(0, start);
-    if (pending_.size() > max_reply_bytes) return Status(Fault::malformed, "line too long");
-    return Status();
-  }
-
-  Status line(std::string_view text) {
-    if (answered_) {
-      ended_ = !sink_(text);
-      return Status();
-    }
-    Result<Reply> reply = decode_reply(text);
-    if (!reply) return reply.error();
-    reply_ = std::move(*reply);
-    answered_ = true;
-    ended_ = !is_success(reply_.code);
-    return Status();
-  }
-
-  void pass_on() {
-    char buffer[512];
-    const ssize_t got = ::read(asking_, buffer, sizeof buffer);
-    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) asking_ = -1;
-    // A daemon that is behind has been asked already.
-    if (got > 0) static_cast<void>(::send(socket_.get(), "n\n", 2, MSG_NOSIGNAL));
-  }
-
-  const Socket& socket_;
-  Reply& reply_;
-  const Client::LineSink& sink_;
-  int asking_;
-  std::string pending_;
-  bool answered_ = false;
-  bool ended_ = false;
-};
-
 }  // namespace
 
 Client::Client(std::string socket_path) : socket_path_(std::move(socket_path)) {}
@@ -217,14 +147,83 @@ Result<Reply> Client::call(const Request& request, std::uint32_t deadline_ms) co
   return decode_reply(*reply);
 }
 
+Status LineFeed::open(const std::string& socket_path, const Request& request) {
+  constexpr std::uint32_t patience_ms = 10'000;
+  close();
+  Socket socket = open_socket();
+  const Status sent = begin_call(socket, socket_path, request, Deadline(patience_ms));
+  if (sent.ok()) descriptor_ = socket.release();
+  return sent;
+}
+
+void LineFeed::close() noexcept {
+  if (descriptor_ >= 0) ::close(descriptor_);
+  descriptor_ = -1;
+  pending_.clear();
+  reply_ = Reply();
+  answered_ = false;
+  ended_ = false;
+}
+
+Status LineFeed::take(const LineSink& sink) {
+  char buffer[16384];
+  const ssize_t received = ::recv(descriptor_, buffer, sizeof buffer, 0);
+  if (received < 0 && (errno == EINTR || errno == EAGAIN)) return Status();
+  if (received <= 0) return Status(Fault::closed, "daemon", received < 0 ? errno : 0);
+  pending_.append(buffer, static_cast<std::size_t>(received));
+  std::size_t start = 0;
+  for (std::size_t end = 0; !ended_; start = end + 1) {
+    end = pending_.find('\n', start);
+    if (end == std::string::npos) break;
+    const Status read = line(std::string_view(pending_).substr(start, end - start), sink);
+    if (!read.ok()) return read;
+  }
+  pending_.erase(0, start);
+  if (pending_.size() > max_reply_bytes) return Status(Fault::malformed, "line too long");
+  return Status();
+}
+
+Status LineFeed::line(std::string_view text, const LineSink& sink) {
+  if (answered_) {
+    ended_ = !sink(text);
+    return Status();
+  }
+  Result<Reply> reply = decode_reply(text);
+  if (!reply) return reply.error();
+  reply_ = std::move(*reply);
+  answered_ = true;
+  ended_ = !is_success(reply_.code);
+  return Status();
+}
+
+void LineFeed::ask() const noexcept {
+  static_cast<void>(::send(descriptor_, "n\n", 2, MSG_NOSIGNAL));
+}
+
 Status Client::follow(const Request& request, Reply& reply, const LineSink& line,
                       int poll_descriptor) const {
-  constexpr std::uint32_t patience_ms = 10'000;
-  const Deadline deadline(patience_ms);
-  const Socket socket = open_socket();
-  const Status sent = begin_call(socket, socket_path_, request, deadline);
+  LineFeed feed;
+  const Status sent = feed.open(socket_path_, request);
   if (!sent.ok()) return sent;
-  return Follower(socket, reply, line, poll_descriptor).run();
+  while (!feed.ended()) {
+    // Before the reply the daemon does not listen for more.
+    pollfd polls[2] = {{feed.descriptor(), POLLIN, 0},
+                       {feed.answered() ? poll_descriptor : -1, POLLIN, 0}};
+    const int ready = ::poll(polls, 2, -1);
+    if (ready < 0 && errno != EINTR) return Status(Fault::io_error, "poll", errno);
+    if (ready <= 0) continue;
+    if (polls[0].revents != 0) {
+      const Status taken = feed.take(line);
+      if (feed.answered()) reply = feed.reply();
+      if (!taken.ok()) return taken;
+    }
+    if (polls[1].revents == 0) continue;
+    char buffer[512];
+    const ssize_t got = ::read(poll_descriptor, buffer, sizeof buffer);
+    if (got == 0 || (got < 0 && errno != EINTR && errno != EAGAIN)) poll_descriptor = -1;
+    if (got > 0) feed.ask();
+  }
+  return Status();
 }
 
 }  // namespace replicator::control

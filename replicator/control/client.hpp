@@ -2,10 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
-#include <string_view>
 
+#include "control/line_feed.hpp"
 #include "control/messages.hpp"
 
 namespace replicator::control {
@@ -25,7 +24,7 @@ class Client {
   // until it returns false, which is success, or the daemon hangs up (Fault::closed). What can be
   // read from `poll_descriptor` (-1: none) is passed on; its end is not an end. Failures to get
   // that far are those of call(); a reply that is no success is in `reply` and ends it well.
-  using LineSink = std::function<bool(std::string_view line)>;
+  using LineSink = control::LineSink;
   [[nodiscard]] virtual Status follow(const Request& request, Reply& reply, const LineSink& line,
                                       int poll_descriptor) const;
 
