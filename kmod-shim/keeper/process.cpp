@@ -84,13 +84,29 @@ FileDescriptor keep_only(int listener) noexcept {
   return FileDescriptor(kept);
 }
 
+// Of the command line, too: `kill $(pidof polluxd)` must not find it.
+void take_name(const char* name) noexcept {
+  prctl(PR_SET_NAME, name);
+  std::FILE* const file = std::fopen("/proc/self/cmdline", "re");
+  if (file == nullptr) return;
+  std::size_t bytes = 0;
+  while (std::fgetc(file) != EOF)
+    ++bytes;
+  std::fclose(file);
+  if (bytes == 0) return;
+  // The words of the command line lie behind each other, the program's first.
+  char* const words = program_invocation_name;
+  std::memset(words, 0, bytes);
+  std::memcpy(words, name, std::min(bytes - 1, std::strlen(name)));
+}
+
 void settle_down() noexcept {
   setsid();
   if (chdir("/") != 0) return;
   for (int number = 1; number < NSIG; ++number)
     if (number != SIGTERM) signal(number, SIG_IGN);
   signal(SIGTERM, SIG_DFL);
-  prctl(PR_SET_NAME, "pollux-keeper");
+  take_name("pollux-keeper");
   rlimit descriptors{};
   if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {
     descriptors.rlim_cur = std::min<rlim_t>(descriptors.rlim_max, 2 * kept_max);
