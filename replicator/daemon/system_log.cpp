@@ -67,7 +67,7 @@ bool SystemLog::send_line(log::Level level, std::string_view line) noexcept {
 
 void SystemLog::add(log::Level level, std::string_view line) {
   if (lost_ != 0) {
-    char text[64];
+    char text[96];
     std::snprintf(text, sizeof text, "lines lost: %llu; the system's log was full or away",
                   static_cast<unsigned long long>(lost_));
     if (send_line(log::Level::warning, text)) lost_ = 0;
