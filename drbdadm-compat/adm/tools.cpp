@@ -153,7 +153,7 @@ std::string LocalTools::start_daemon() {
 // A folder is removed only when it is empty; the daemon makes it again.
 bool LocalTools::devices_wait() {
   if (daemon_runs()) return false;
-  for (const char* records : {"/run/pollux/ublk", "/run/pollux/nbd-devices"})
+  for (const char* records : {"/run/pollux/ublk", "/run/pollux/nbd-devices", "/run/pollux/loop"})
     if (::rmdir(records) != 0 && errno == ENOTEMPTY) return true;
   return false;
 }

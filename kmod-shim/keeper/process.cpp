@@ -106,6 +106,10 @@ void settle_down() noexcept {
   for (int number = 1; number < NSIG; ++number)
     if (number != SIGTERM) signal(number, SIG_IGN);
   signal(SIGTERM, SIG_DFL);
+  // The successor of an upgrade has inherited a mask that blocks it.
+  sigset_t none;
+  sigemptyset(&none);
+  sigprocmask(SIG_SETMASK, &none, nullptr);
   take_name("pollux-keeper");
   rlimit descriptors{};
   if (getrlimit(RLIMIT_NOFILE, &descriptors) == 0) {

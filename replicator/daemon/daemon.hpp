@@ -147,6 +147,7 @@ class Daemon final : public control::CommandHandler {
   Task<bool> take_all_turns();
   Task<bool> hold_devices();
   Task<void> leave_resource(Entry& entry);
+  static bool users_wait(const Entry& entry);
   Reply upgrade_report();
 
   Task<void> mount_files();

@@ -20,6 +20,15 @@ constexpr Duration patience_with_promotion = Duration::seconds(10);
 constexpr Duration look_soon = Duration::milliseconds(5);
 constexpr Duration look_later = Duration::milliseconds(100);
 
+// The record outlives a successor that did not get far; what it says of the moment before does not.
+bool left_a_moment_ago(const control::OptionMap& facts, Instant now) noexcept {
+  constexpr Duration a_moment = Duration::seconds(30);
+  const auto held = facts.find("held");
+  std::int64_t since = 0;
+  return held != facts.end() && parse_number(held->second, since) &&
+         now - Instant(since) < a_moment;
+}
+
 void complain(const std::string& resource, const Request& request, const Reply& reply) {
   std::string why(control::code_text(reply.code));
   for (const std::string& line : reply.info)
@@ -116,10 +125,9 @@ Task<void> Daemon::restored_within(Duration patience) {
 
 RestoreSituation Daemon::situation_of(Entry& entry, const control::OptionMap* left) const {
   RestoreSituation now;
-  now.left_on_purpose = left != nullptr;
+  now.left_on_purpose = left != nullptr && left_a_moment_ago(*left, reactor_.world().clock.now());
   now.was_connected = left != nullptr && left->contains("connected");
-  for (const auto& [number, exports] : entry.exports)
-    now.users_wait = now.users_wait || (exports.device && exports.device->waits_for_attach());
+  now.users_wait = users_wait(entry);
   const Connection* const connection = entry.resource->connection();
   now.two_primaries = connection != nullptr && connection->options().allow_two_primaries;
   now.connected = connection != nullptr;
@@ -152,6 +160,8 @@ Task<void> Daemon::restore_role(std::string name) {
     }
     const bool decides = step == RestoreStep::leave_to_administrator;
     if (decides) {
+      // Else a later upgrade found a Primary in the record.
+      if (running_.demoted(name)) save_running();
       log::warning("{} was Primary and stays Secondary{}; `drbdadm primary {}` makes it Primary",
                    name, now.peer_primary ? ": the peer is Primary" : "", name);
       break;
@@ -176,6 +186,9 @@ Task<bool> Daemon::promote_again(std::shared_ptr<Entry> entry, Request request, 
   const std::string name = entry->resource->name();
   // The command that had the turn may have been about just this.
   if (find_resource(name) != entry.get() || running_.primary(name) == nullptr) co_return true;
+  // Nor without the peer what was decided with it.
+  const RestoreSituation now = situation_of(*entry, running_.left(name));
+  if (!now.left_on_purpose && !now.connected) co_return false;
   const Reply done = co_await primary(request);
   const bool promoted = control::is_success(done.code);
   if (promoted) {

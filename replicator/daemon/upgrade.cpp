@@ -25,6 +25,9 @@ std::optional<std::string> unfit(const VolumeState& state) {
   if (state.suspended()) return "its I/O is suspended";
   if (state.role == Role::primary && state.disk != DiskState::up_to_date)
     return "a Primary whose disk is not UpToDate; when its resync is done";
+  // To the successor the peer's writes are somebody else's: the users here would see errors.
+  if (state.role == Role::primary && state.peer_role == Role::primary)
+    return "the peer is Primary, too";
   // It reads and writes here, and would see errors.
   if (state.peer_role == Role::primary && state.peer_disk != DiskState::up_to_date)
     return "the peer is Primary and uses the data of this node; when its resync is done";
@@ -70,6 +73,10 @@ Task<Daemon::Reply> Daemon::upgrade(const Request& request) {
   if (!reason) {
     const bool held = co_await hold_devices();
     if (!held) reason = "requests do not end: a disk or the peer stands still";
+    else if (stop_requested_) reason = "the daemon is stopping";
+    if (held && reason)
+      for (shim::KernelDevice* device : promoted_devices())
+        device->release();
   }
   if (reason) {
     turns_.clear();
@@ -145,6 +152,12 @@ Task<void> Daemon::leave_to_successor() {
   co_await generation_files_.close();
 }
 
+bool Daemon::users_wait(const Entry& entry) {
+  return std::any_of(entry.exports.begin(), entry.exports.end(), [](const auto& item) {
+    return item.second.device && item.second.device->waits_for_attach();
+  });
+}
+
 Task<void> Daemon::leave_resource(Entry& entry) {
   Resource& resource = *entry.resource;
   const std::string& name = resource.name();
@@ -159,7 +172,10 @@ Task<void> Daemon::leave_resource(Entry& entry) {
     detached.object = std::to_string(volume->minor());
     if (!volume->has_disk()) running_.note(name, detached);
   }
-  running_.leave(name, std::move(facts));
+  // S1: the successor may promote without the peer what is Primary now, and nothing else: not what
+  // waits for the peer after a kill, nor what was left Secondary then.
+  if (resource.role() == Role::primary) running_.leave(name, std::move(facts));
+  else if (!users_wait(entry)) running_.demoted(name);
   co_await resource.stop_handlers();
   for (auto& [number, exports] : entry.exports) {
     if (exports.nbd) co_await exports.nbd->stop();

@@ -50,11 +50,17 @@ class Reactor {
     run([] { return false; });
   }
   void stop() noexcept;
-  // Runs the loop until the task is done; for main programs and tests.
+  // Runs the loop until the task is done; for main programs and tests. A stop() meanwhile is for
+  // the next run().
   template <class T>
   T run_task(Task<T> task) {
     start_task(task);
-    run([&task] { return task.done(); });
+    bool stopped = false;
+    while (!task.done()) {
+      run([&task] { return task.done(); });
+      stopped = stopped || !task.done();
+    }
+    if (stopped) stop();
     return task.take();
   }
 
