@@ -90,7 +90,9 @@ TEST_F(ResizeTest, a_disk_that_fails_in_the_middle_can_be_attached_again) {
     resize(pair_.n1);
     pair_.world.run_for(Duration::milliseconds(500));
     pair_.n1.disk().clear_faults();
-    if (volume(pair_.n1).backing() == nullptr) ASSERT_EQ(attach(pair_.n1), 0);
+    if (volume(pair_.n1).backing() == nullptr) {
+      ASSERT_EQ(attach(pair_.n1), 0);
+    }
     pair_.world.run_for(Duration::milliseconds(500));
     ASSERT_EQ(resize(pair_.n1).code, 0);
     wait_until_synced();

@@ -142,11 +142,15 @@ TEST_F(SplitBrainTest, ResolvedByHand) {
   part(Apart());
   meet(Policies());
   expect_unresolved();
-  if (!alone(second())) ASSERT_EQ(pair_.run(resource(second()).disconnect(false)).code, 0);
+  if (!alone(second())) {
+    ASSERT_EQ(pair_.run(resource(second()).disconnect(false)).code, 0);
+  }
   NetOptions discard;
   discard.discard_my_data = true;
   ASSERT_EQ(connect_with(second(), first(), discard), 0);
-  if (alone(first())) ASSERT_EQ(connect_with(first(), second(), NetOptions()), 0);
+  if (alone(first())) {
+    ASSERT_EQ(connect_with(first(), second(), NetOptions()), 0);
+  }
   expect_survivor(first());
   EXPECT_TRUE(logged("Split-Brain detected, manually solved. Sync from this node"));
   EXPECT_TRUE(logged("Split-Brain detected, manually solved. Sync from peer node"));

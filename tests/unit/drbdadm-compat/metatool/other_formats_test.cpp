@@ -118,7 +118,9 @@ TEST(other_formats, numbers_that_do_not_fit_are_named) {
     const Status fits =
         check_other(*parse_other(block), OtherPlace::flexible, last_block, capacity);
     EXPECT_EQ(fits.ok(), test.where == nullptr) << test.at << " " << test.value;
-    if (test.where != nullptr) EXPECT_STREQ(fits.where(), test.where) << test.at;
+    if (test.where != nullptr) {
+      EXPECT_STREQ(fits.where(), test.where) << test.at;
+    }
   }
   const std::uint64_t fixed = *fixed_place(capacity);
   EXPECT_EQ(fixed, capacity - 262144);
@@ -132,7 +134,9 @@ TEST(other_formats, numbers_that_do_not_fit_are_named) {
     write_be32(block, test.at, test.value);
     const Status fits = check_other(*parse_other(block), OtherPlace::fixed, fixed, capacity);
     EXPECT_EQ(fits.ok(), test.where == nullptr) << test.at << " " << test.value;
-    if (test.where != nullptr) EXPECT_STREQ(fits.where(), test.where) << test.at;
+    if (test.where != nullptr) {
+      EXPECT_STREQ(fits.where(), test.where) << test.at;
+    }
   }
 }
 

@@ -23,7 +23,9 @@ TEST(Letters, ArriveWhole) {
     for (std::size_t i = 0; i < parts.size(); ++i) {
       const auto letter = letters.accept(parts[i]);
       ASSERT_EQ(letter.has_value(), i + 1 == parts.size());
-      if (letter) EXPECT_EQ(*letter, (Letter{"n1", "", "cib", text}));
+      if (letter) {
+        EXPECT_EQ(*letter, (Letter{"n1", "", "cib", text}));
+      }
     }
   }
 }
