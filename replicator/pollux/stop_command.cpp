@@ -1,5 +1,6 @@
 #include "pollux/stop_command.hpp"
 
+#include <dirent.h>
 #include <fmt/core.h>
 #include <time.h>
 
@@ -90,6 +91,24 @@ std::vector<std::string> make_secondary(const control::Client& client,
   return reasons;
 }
 
+// Devices that a daemon before left behind are nobody's that could be made Secondary, and their
+// users wait: to end the daemon, or to remove it, would give them errors.
+std::vector<std::string> waiting_devices() {
+  std::vector<std::string> reasons;
+  for (const char* folder : {"/run/pollux/ublk", "/run/pollux/nbd-devices", "/run/pollux/loop"}) {
+    DIR* const records = opendir(folder);
+    if (records == nullptr) continue;
+    while (const dirent* const record = readdir(records)) {
+      const std::string_view minor = record->d_name;
+      if (minor.find_first_not_of("0123456789") != std::string_view::npos) continue;
+      reasons.push_back(
+          fmt::format("drbd{}: its users wait, for `drbdadm primary` or `drbdadm down`", minor));
+    }
+    closedir(records);
+  }
+  return reasons;
+}
+
 // As it was before.
 void promote_again(const control::Client& client, const std::vector<std::string>& demoted) {
   for (const std::string& minor : demoted)
@@ -127,13 +146,15 @@ int run_stop(std::span<const std::string> arguments, std::FILE* out, std::FILE* 
   std::vector<std::string> demoted;
   for (bool told = false;; told = true) {
     const Result<std::vector<ResourceStatus>> resources = look(client);
-    if (!resources && resources.error().fault() == Fault::not_found) return 0;
-    if (!resources) {
+    const bool gone = !resources && resources.error().fault() == Fault::not_found;
+    if (!resources && !gone) {
       fmt::print(err, "pollux stop: the daemon does not answer\n");
       return not_known;
     }
-    const std::vector<std::string> reasons = make_secondary(client, *resources, demoted);
-    if (reasons.empty()) return end_daemon(client, err);
+    std::vector<std::string> reasons;
+    if (!gone) reasons = make_secondary(client, *resources, demoted);
+    if (reasons.empty()) reasons = waiting_devices();
+    if (reasons.empty()) return gone ? 0 : end_daemon(client, err);
     if (!told) say(out, reasons);
     if (now_ms() >= end) {
       promote_again(client, demoted);
