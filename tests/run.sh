@@ -64,12 +64,12 @@ done
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 kind() { # SCRIPT
-  case ${1##*/} in *.sh) echo library ;; ha_*) echo failover ;; *) echo other ;; esac
+  case ${1##*/} in *.sh) echo library ;; ha_fencing) echo alone ;; ha_*) echo failover ;; *) echo other ;; esac
 }
-failover=() others=()
+failover=() others=() alone=()
 for script in tests/integration/*; do
   [ -f "$script" ] && [ -x "$script" ] || continue
-  case $(kind "$script") in failover) failover+=("$script") ;; other) others+=("$script") ;; esac
+  case $(kind "$script") in failover) failover+=("$script") ;; other) others+=("$script") ;; alone) alone+=("$script") ;; esac
 done
 declare -A script_of=() begun_at=()
 start() { # SCRIPT
@@ -103,6 +103,11 @@ while [ $((${#failover[@]} + ${#others[@]})) -gt 0 ]; do
   fi
 done
 while [ "${#script_of[@]}" -gt 0 ]; do reap; done
+# Two nodes that shoot at each other, a second and a half apart.
+for script in "${alone[@]}"; do
+  start "$script"
+  reap
+done
 
 if [ "$failed" -gt 0 ]; then printf 'failed: %s\n' "${failures[*]}"; fi
 if [ "$skipped" -gt 0 ]; then printf '%d passed, %d failed, %d skipped\n' "$passed" "$failed" "$skipped"
